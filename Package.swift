@@ -1,0 +1,117 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One package, built three ways (see docs/BUILDING.md):
+//   ordinary                  tests, the program, benchmarks
+//   CONTINUO_EMBEDDED=1       the plugin binaries: Embedded Swift, no language runtime, floors 0 to 3 and Plugins/ alone
+//   CONTINUO_TSAN=1           the real-time floor and its tests alone, for ThreadSanitizer
+let embedded = Context.environment["CONTINUO_EMBEDDED"] != nil
+let threadSanitizer = Context.environment["CONTINUO_TSAN"] != nil
+
+/// Floors 0 to 3 compile both as ordinary and as Embedded Swift.
+let engine: [SwiftSetting] = embedded
+    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])]
+    : []
+
+#if arch(x86_64)
+    // The same kernels compiled for later processors; chosen at run time (Neural/Kernels.swift).
+    let avx2: [SwiftSetting] = [.unsafeFlags(["-target-cpu", "haswell"])]
+    let avx512: [SwiftSetting] = [.unsafeFlags(["-target-cpu", "skylake-avx512"])]
+#else
+    let avx2: [SwiftSetting] = []
+    let avx512: [SwiftSetting] = []
+#endif
+
+/// A plugin's C shim: only what `plugin.map` names is exported, and nothing may stay undefined.
+func plugin(_ name: String, core: String) -> Target {
+    .target(
+        name: "Continuo\(name)", dependencies: [.byName(name: core), "CRealtime"], path: "Plugins/\(name)",
+        cSettings: [.unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-fvisibility=hidden"])],
+        linkerSettings: embedded
+            ? [
+                .unsafeFlags([
+                    "-enable-experimental-feature", "Embedded", "-wmo",
+                    "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "--gc-sections",
+                    "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/plugin.map",
+                ]),
+                .linkedLibrary("m"),
+            ] : [])
+}
+
+var targets: [Target] = [
+    // Floor 0: system headers
+    .target(name: "CRealtime", cSettings: [.unsafeFlags(["-std=c11", "-Wall", "-Wextra"])]),
+    // Floor 1: threads and time
+    .target(name: "Realtime", dependencies: ["CRealtime"], swiftSettings: engine),
+]
+
+var products: [Product] = []
+var dependencies: [Package.Dependency] = []
+
+if !threadSanitizer {
+    targets += [
+        // Floor 2: numbers
+        .target(name: "KernelsBaseline", dependencies: ["CRealtime"], swiftSettings: engine),
+        .target(name: "KernelsAVX2", dependencies: ["CRealtime"], swiftSettings: engine + avx2),
+        .target(name: "KernelsAVX512", dependencies: ["CRealtime"], swiftSettings: engine + avx512),
+        .target(
+            name: "Neural", dependencies: ["CRealtime", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"],
+            swiftSettings: engine),
+        .target(name: "Signal", dependencies: ["CRealtime"], swiftSettings: engine),
+        // Floor 3: engines
+        .target(
+            name: "PitchTracker", dependencies: ["CRealtime", "Realtime", "Neural", "Signal"], swiftSettings: engine),
+        // Floor 4: plugins
+        plugin("Pitch", core: "PitchTracker"),
+    ]
+    products += [.library(name: "ContinuoPitch", type: .dynamic, targets: ["ContinuoPitch"])]
+}
+
+if !embedded {
+    targets += [.testTarget(name: "RealtimeTests", dependencies: ["Realtime", "CRealtime"])]
+}
+
+if !embedded && !threadSanitizer {
+    dependencies += [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ]
+    targets += [
+        // Floor 0: system libraries of the program
+        .systemLibrary(name: "CJACK", pkgConfig: "jack", providers: [.apt(["libjack-jackd2-dev"])]),
+        .systemLibrary(name: "CLilv", pkgConfig: "lilv-0", providers: [.apt(["liblilv-dev"])]),
+        .systemLibrary(name: "CSndfile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        // Floor 4: the host; files and pictures; downloaded models
+        .target(
+            name: "Host",
+            dependencies: ["CRealtime", "Realtime", "CJACK", "CLilv", .product(name: "TOMLKit", package: "TOMLKit")]),
+        .target(name: "Media", dependencies: ["CSndfile", "CCairo"]),
+        .target(name: "ModelStore", dependencies: ["CCurl", "CZip"]),
+        // Floor 5: the command line
+        .executableTarget(
+            name: "continuo",
+            dependencies: [
+                "Host", "Media", "ModelStore", "PitchTracker", "Signal", "Neural",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(
+            name: "continuo-bench", dependencies: ["PitchTracker", "Neural", "Signal", "Media", "COpenBLAS", "CRealtime"],
+            path: "Benchmarks/continuo-bench"),
+        .testTarget(name: "KernelsTests", dependencies: ["KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "Neural", "CRealtime"]),
+        .testTarget(name: "NeuralTests", dependencies: ["Neural", "CRealtime"]),
+        .testTarget(name: "SignalTests", dependencies: ["Signal"]),
+        .testTarget(
+            name: "PitchTrackerTests", dependencies: ["PitchTracker", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
+        .testTarget(name: "HostTests", dependencies: ["Host", "CLilv", "CJACK"]),
+        .testTarget(name: "MediaTests", dependencies: ["Media"]),
+        .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"]),
+    ]
+    products += [.executable(name: "continuo", targets: ["continuo"])]
+}
+
+let package = Package(
+    name: "continuo", products: products, dependencies: dependencies, targets: targets, swiftLanguageModes: [.v6])

@@ -1,0 +1,7 @@
+import ArgumentParser
+
+@main
+struct Continuo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "continuo", abstract: "Neural instruments for Linux audio.")
+}
