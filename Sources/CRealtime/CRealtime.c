@@ -231,3 +231,7 @@ void cr_mutex_free(cr_mutex* mutex) {
 
 void cr_mutex_lock(cr_mutex* mutex) { pthread_mutex_lock(&mutex->mutex); }
 void cr_mutex_unlock(cr_mutex* mutex) { pthread_mutex_unlock(&mutex->mutex); }
+
+static pthread_mutex_t process_mutex = PTHREAD_MUTEX_INITIALIZER;
+void cr_process_lock(void) { pthread_mutex_lock(&process_mutex); }
+void cr_process_unlock(void) { pthread_mutex_unlock(&process_mutex); }

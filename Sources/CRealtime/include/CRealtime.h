@@ -154,4 +154,9 @@ void cr_mutex_free(cr_mutex* mutex);
 void cr_mutex_lock(cr_mutex* mutex);
 void cr_mutex_unlock(cr_mutex* mutex);
 
+/// One lock a process (a plugin binary), for what its instances share. Ready before any code runs, which Embedded Swift's lazy
+/// globals are not.
+void cr_process_lock(void);
+void cr_process_unlock(void);
+
 #endif

@@ -1,0 +1,312 @@
+import CRealtime
+import Synchronization
+
+/// What runs on the inference thread: one per stream.
+public protocol StreamingEngine: AnyObject {
+    /// Settings that travel with each frame, as they were when the frame ended.
+    associatedtype Settings: BitwiseCopyable
+    associatedtype Result: BitwiseCopyable
+
+    /// Takes the next `count` input samples (any number). On the inference thread, as are all of these.
+    func feed(_ input: UnsafePointer<Float>, count: Int)
+
+    /// Computes the result of frame `frame`, whose input has been fed to the last sample. Frames come in order from
+    /// `StreamTiming.firstFrame` on; some may be left out after an overload, though their input is fed.
+    func infer(frame: Int, settings: Settings) -> Result
+
+    /// Forgets all input.
+    func reset()
+
+    /// Called on the engine that is about to take over a running stream: it may copy what `previous` has heard.
+    func takeOver(from previous: Self)
+}
+
+/// A frame's result at the moment it takes effect.
+public struct StreamResult<Result: BitwiseCopyable>: BitwiseCopyable {
+    /// Frame number; its nominal time is `frame` hops.
+    public let frame: Int
+    /// Where in the current block it takes effect.
+    public let offset: Int
+    /// `nil` if the inference thread did not deliver in time.
+    public let result: Result?
+
+    @inlinable init(frame: Int, offset: Int, result: Result?) {
+        self.frame = frame
+        self.offset = offset
+        self.result = result
+    }
+}
+
+/// Model inference beside an audio callback: audio in, results out at exact times, and neither thread ever waits for the other.
+///
+/// The audio thread calls `process` for each block. It cuts the input into frames (`StreamTiming`), hands each to the inference
+/// thread when it is complete, and is given each frame's result exactly `deadline` samples after the frame's end, whatever the
+/// host's block lengths are. So the delay of every result is known and constant; see `latency`.
+///
+/// **Late results.** A frame whose result is not there when it takes effect is reported once with `result == nil`, and counted
+/// in `lateFrames`; what to play then is the caller's choice (a control holds its last value, audio fades to silence). When the
+/// late result arrives it is dropped. Results carry their frame's number, and each frame's time is computed from its number, so
+/// later results are in their right places: a late frame never shifts those that follow.
+///
+/// **Overload.** If the inference thread falls so far behind that input has no room, the input is replaced by silence of the same
+/// length: the engine's clock stays right, and again only frames are late.
+///
+/// **Freewheeling.** With `freewheeling` true, `process` waits for each result: none is late, and the same input gives the same
+/// results bit for bit, however long a frame takes.
+///
+/// **Changing the engine.** `replaceEngine` hands a new one over; the inference thread puts it in place between two frames and
+/// releases the old one. The audio thread has no part in it.
+public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unchecked Sendable {
+    @usableFromInline struct Request: BitwiseCopyable {
+        @usableFromInline var frame: Int
+        @usableFromInline var written: Int
+        /// Samples after `written` that found no room.
+        @usableFromInline var lost: Int
+        @usableFromInline var settings: Engine.Settings
+        @usableFromInline init(frame: Int, written: Int, lost: Int, settings: Engine.Settings) {
+            self.frame = frame
+            self.written = written
+            self.lost = lost
+            self.settings = settings
+        }
+    }
+
+    @usableFromInline struct Answer: BitwiseCopyable {
+        @usableFromInline var frame: Int
+        @usableFromInline var result: Engine.Result
+        @usableFromInline init(frame: Int, result: Engine.Result) {
+            self.frame = frame
+            self.result = result
+        }
+    }
+
+    @usableFromInline let timing: StreamTiming
+    @usableFromInline let input: SPSCQueue<Float>
+    @usableFromInline let requests: SPSCQueue<Request>
+    @usableFromInline let answers: SPSCQueue<Answer>
+    @usableFromInline let callerWaits = Atomic<Bool>(false)
+    @usableFromInline let progress: OpaquePointer
+    @usableFromInline let nanosecondsPerSample: Double
+    @usableFromInline let late = Atomic<Int>(0)
+    /// Requests answered since the last reset.
+    @usableFromInline let completed = Atomic<Int>(0)
+
+    // The audio thread's.
+    @usableFromInline var position = 0
+    @usableFromInline var submitted = 0
+    @usableFromInline var frameWritten = 0
+    @usableFromInline var frameLost = 0
+    @usableFromInline var nextFrame = 0
+    @usableFromInline var nextFrameEnd = 0
+    @usableFromInline var dueFrame = 0
+    @usableFromInline var deadlineSamples: Int
+
+    // The inference thread's.
+    private var engine: Engine
+    private let chunk: UnsafeMutablePointer<Float>
+    private let newEngine = Atomic<UnsafeMutableRawPointer?>(nil)
+
+    /// A stream with the pool's threads behind it. `nil` if no thread can be started.
+    ///
+    /// - Parameters:
+    ///   - sampleRate: the host's, in Hz.
+    ///   - block: the host's usual block length. A longer live block raises the deadline when it comes.
+    ///   - longestBlock: the longest block the host may send; the queues hold that and a second more.
+    public init?(engine: Engine, timing: StreamTiming, sampleRate: Double, block: Int, longestBlock: Int = 8192) {
+        self.engine = engine
+        self.timing = timing
+        let reach = Int(sampleRate) + longestBlock + timing.longestFrame
+        let frames = reach * timing.hopDenominator / timing.hopNumerator + 2
+        input = SPSCQueue(minimumCapacity: reach)
+        requests = SPSCQueue(minimumCapacity: frames)
+        answers = SPSCQueue(minimumCapacity: frames)
+        chunk = allocateZeroed(Float.self, timing.longestFrame)
+        progress = cr_semaphore_make()!
+        nanosecondsPerSample = 1e9 / sampleRate
+        deadlineSamples = timing.deadline(block: block)
+        super.init()
+        rewind()
+        guard WorkerPool.register(self, .inference) else { return nil }
+    }
+
+    /// Ends the stream; the worker threads are out of it when this returns. Call it before letting go of the stream.
+    public func close() {
+        WorkerPool.unregister(self)
+    }
+
+    deinit {
+        if let waiting = newEngine.load(ordering: .acquiring) { Unmanaged<Engine>.fromOpaque(waiting).release() }
+        cr_semaphore_free(progress)
+        cr_free(chunk)
+    }
+
+    // MARK: Set-up threads
+
+    /// Back to the first frame, all input and results forgotten. Not while `process` runs.
+    public func reset() {
+        WorkerPool.hold(self) {
+            WorkerPool.forgetPending(self)
+            input.drain()
+            requests.drain()
+            answers.drain()
+            rewind()
+            adoptNewEngine()
+            engine.reset()
+        }
+    }
+
+    /// Lets the stream go on with `engine` from the next frame on. From any one thread at a time, also while `process` runs.
+    public func replaceEngine(_ engine: Engine) {
+        let previous = newEngine.exchange(Unmanaged.passRetained(engine).toOpaque(), ordering: .acquiringAndReleasing)
+        if let previous { Unmanaged<Engine>.fromOpaque(previous).release() }
+    }
+
+    /// Runs `body` with the engine in use while no worker is in it.
+    public func withEngine(_ body: (Engine) -> Void) {
+        WorkerPool.hold(self) {
+            adoptNewEngine()
+            body(engine)
+        }
+    }
+
+    private func rewind() {
+        position = 0
+        frameWritten = 0
+        frameLost = 0
+        nextFrame = timing.firstFrame
+        nextFrameEnd = timing.frameEnd(nextFrame)
+        dueFrame = nextFrame
+        submitted = 0
+        completed.store(0, ordering: .relaxed)
+        late.store(0, ordering: .relaxed)
+    }
+
+    // MARK: Audio thread
+
+    /// Frames since the last reset whose result came too late.
+    @inlinable public var lateFrames: Int { late.load(ordering: .relaxed) }
+
+    /// Host samples from a frame's end until its result takes effect.
+    @inlinable public var deadline: Int { deadlineSamples }
+
+    /// Host samples from a frame's nominal time (k hops) until its result takes effect, rounded up.
+    @inlinable public var latency: Int { timing.lookahead + deadlineSamples }
+
+    /// Takes a block of `count` input samples (`nil`: silence) and calls `deliver` for each result that takes effect in it, in
+    /// order. On the audio thread: no allocation, no lock; waits only if `freewheeling`.
+    @inlinable @inline(__always)
+    public func process(
+        _ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool,
+        deliver: (StreamResult<Engine.Result>) -> Void
+    ) {
+        guard count > 0 else { return }
+        if !freewheeling { deadlineSamples = max(deadlineSamples, timing.deadline(block: count)) }
+        let blockStart = position
+        let blockEnd = blockStart + count
+        while position < blockEnd {
+            let piece = min(nextFrameEnd, blockEnd) - position
+            write(samples.map { $0 + (position - blockStart) }, count: piece, freewheeling)
+            position += piece
+            if position == nextFrameEnd { finishFrame(settings, freewheeling) }
+        }
+        while true {
+            let due = timing.frameEnd(dueFrame) + deadlineSamples
+            guard due < blockEnd else { break }
+            let result = takeAnswer(for: dueFrame, freewheeling)
+            if result == nil { late.add(1, ordering: .relaxed) }
+            // A deadline that has just grown puts no result before the block; one can only be later than it was.
+            deliver(StreamResult(frame: dueFrame, offset: max(0, due - blockStart), result: result))
+            dueFrame += 1
+        }
+    }
+
+    @inlinable @inline(__always)
+    func write(_ samples: UnsafePointer<Float>?, count: Int, _ freewheeling: Bool) {
+        if freewheeling { waitUntil { $0.input.room >= count } }
+        if frameLost == 0 && input.room >= count {
+            if let samples {
+                _ = input.push(samples, count: count)
+            } else {
+                for _ in 0..<count { _ = input.push(0) }
+            }
+            frameWritten += count
+        } else {
+            frameLost += count
+        }
+    }
+
+    @inlinable @inline(__always)
+    func finishFrame(_ settings: Engine.Settings, _ freewheeling: Bool) {
+        if freewheeling { waitUntil { $0.requests.room > 0 } }
+        let request = Request(frame: nextFrame, written: frameWritten, lost: frameLost, settings: settings)
+        if requests.push(request) {
+            let nanoseconds = UInt64(Double(deadlineSamples) * nanosecondsPerSample)
+            submit(deadline: cr_now() + nanoseconds)
+            frameWritten = 0
+            frameLost = 0
+            submitted += 1
+        }
+        // A request that found no room is made up for by the next: it carries this frame's samples too.
+        nextFrame += 1
+        nextFrameEnd = timing.frameEnd(nextFrame)
+    }
+
+    @inlinable @inline(__always)
+    func takeAnswer(for frame: Int, _ freewheeling: Bool) -> Engine.Result? {
+        while true {
+            while let answer = answers.peek(), answer.frame < frame { _ = answers.pop() }
+            if let answer = answers.peek() {
+                guard answer.frame == frame else { return nil }
+                _ = answers.pop()
+                return answer.result
+            }
+            // A frame that was never requested (an overload before freewheeling began) has no answer to wait for.
+            guard freewheeling, completed.load(ordering: .acquiring) < submitted || answers.count > 0 else { return nil }
+            waitUntil { $0.answers.count > 0 || $0.completed.load(ordering: .acquiring) == $0.submitted }
+        }
+    }
+
+    /// Waits for the inference thread (freewheeling only).
+    @inlinable @inline(__always)
+    func waitUntil(_ condition: (StreamingInference) -> Bool) {
+        while !condition(self) {
+            callerWaits.store(true, ordering: .sequentiallyConsistent)
+            if condition(self) { break }
+            _ = cr_semaphore_wait_freewheeling(progress, 20_000_000)
+        }
+        callerWaits.store(false, ordering: .sequentiallyConsistent)
+    }
+
+    // MARK: Inference thread
+
+    public override func performNext() {
+        guard let request = requests.pop() else { return }
+        adoptNewEngine()
+        var left = request.written
+        while left > 0 {
+            let count = min(left, timing.longestFrame)
+            _ = input.pop(into: chunk, count: count)
+            engine.feed(chunk, count: count)
+            left -= count
+        }
+        left = request.lost
+        if left > 0 { cr_zero(chunk, timing.longestFrame * MemoryLayout<Float>.stride) }
+        while left > 0 {
+            let count = min(left, timing.longestFrame)
+            engine.feed(chunk, count: count)
+            left -= count
+        }
+        let result = engine.infer(frame: request.frame, settings: request.settings)
+        // Room is certain while the audio thread runs: it drops answers as fast as it counts their frames late.
+        _ = answers.push(Answer(frame: request.frame, result: result))
+        completed.add(1, ordering: .releasing)
+        if callerWaits.load(ordering: .sequentiallyConsistent) { cr_semaphore_post(progress) }
+    }
+
+    private func adoptNewEngine() {
+        guard let waiting = newEngine.exchange(nil, ordering: .acquiringAndReleasing) else { return }
+        let next = Unmanaged<Engine>.fromOpaque(waiting).takeRetainedValue()
+        next.takeOver(from: engine)
+        engine = next
+    }
+}
