@@ -87,8 +87,11 @@ if !embedded && !threadSanitizer {
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         // Floor 4: the host; files and pictures; downloaded models
         .target(
+            name: "CHost", dependencies: ["CRealtime", "CJACK", "CLilv"],
+            cSettings: [.unsafeFlags(["-std=c11", "-Wall", "-Wextra"])]),
+        .target(
             name: "Host",
-            dependencies: ["CRealtime", "Realtime", "CJACK", "CLilv", .product(name: "TOMLKit", package: "TOMLKit")]),
+            dependencies: ["CHost", "CRealtime", "CSndfile", .product(name: "TOMLKit", package: "TOMLKit")]),
         .target(name: "Media", dependencies: ["CSndfile", "CCairo"]),
         .target(name: "ModelStore", dependencies: ["CCurl", "CZip"]),
         // Floor 5: the command line
@@ -106,7 +109,7 @@ if !embedded && !threadSanitizer {
         .testTarget(name: "SignalTests", dependencies: ["Signal"]),
         .testTarget(
             name: "PitchTrackerTests", dependencies: ["PitchTracker", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
-        .testTarget(name: "HostTests", dependencies: ["Host", "CLilv", "CJACK"]),
+        .testTarget(name: "HostTests", dependencies: ["Host", "CHost"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"]),
     ]

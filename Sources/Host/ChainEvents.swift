@@ -1,0 +1,101 @@
+import CHost
+import Foundation
+
+/// A MIDI event at an output, in frames since the start.
+public struct TimedMIDI: Sendable, Equatable {
+    public var time: Int
+    public var bytes: [UInt8]
+
+    public init(time: Int, bytes: [UInt8]) {
+        self.time = time
+        self.bytes = bytes
+    }
+}
+
+/// What a plugin told of a parameter of its own.
+public struct ParameterChange: Sendable, Equatable {
+    public var plugin: Int
+    public var property: String
+    public var value: String
+}
+
+/// What the process thread sent, taken on the set-up thread.
+final class ChainEvents {
+    private(set) var midi: [TimedMIDI] = []
+    private(set) var parameters: [String: String] = [:]
+    /// MIDI is collected only where somebody wants it.
+    var collectsMIDI = false
+    /// Called for each change of a parameter.
+    var onParameter: ((ParameterChange) -> Void)?
+    private var body = [UInt64](repeating: 0, count: 8192)
+
+    func drain(_ chain: Chain) {
+        let ring = chain.process.pointee.events
+        var message = ch_message()
+        while ch_ring_peek(ring, &message) {
+            let size = Int(message.size)
+            if body.count * 8 < size { body = [UInt64](repeating: 0, count: size / 8 + 1) }
+            body.withUnsafeMutableBytes { bytes in
+                ch_ring_copy(ring, 0, bytes.baseAddress!, message.size)
+                take(message.type, UnsafeRawBufferPointer(rebasing: bytes.prefix(size)), chain)
+            }
+            ch_ring_drop(ring, message)
+        }
+    }
+
+    private func take(_ type: UInt32, _ bytes: UnsafeRawBufferPointer, _ chain: Chain) {
+        switch type {
+        case ProcessEvent.midi:
+            guard collectsMIDI else { return }
+            let header = bytes.load(as: MIDIEventHeader.self)
+            midi.append(TimedMIDI(time: Int(header.time), bytes: Array(bytes[16..<(16 + Int(header.size))])))
+        case ProcessEvent.atom:
+            takePatch(Int(bytes.load(as: UInt32.self)), (bytes.baseAddress! + 8).assumingMemoryBound(to: LV2_Atom.self), chain)
+        case UInt32(ch_log_message):
+            let line = String(cString: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
+            FileHandle.standardError.write(Data((line + "\n").utf8))
+        default: break
+        }
+    }
+
+    private func takePatch(_ plugin: Int, _ atom: UnsafePointer<LV2_Atom>, _ chain: Chain) {
+        final class Found { var values: [(LV2_URID, UnsafePointer<LV2_Atom>)] = [] }
+        let found = Found()
+        ch_patch_read(
+            atom, chain.world.urids.known,
+            { context, property, value in
+                Unmanaged<Found>.fromOpaque(context!).takeUnretainedValue().values.append((property, value!))
+            }, Unmanaged.passUnretained(found).toOpaque())
+        for (property, value) in found.values {
+            guard let uri = chain.world.urids.uri(of: property) else { continue }
+            let description = chain.instances[plugin].description
+            let name = description.parameters.first { $0.uri == uri }?.symbol ?? uri
+            let text = chain.world.urids.describe(value)
+            let prefix = chain.instances.count > 1 ? "\(plugin + 1) " : ""
+            if parameters["\(prefix)\(name)"] == text { continue }
+            parameters["\(prefix)\(name)"] = text
+            onParameter?(ParameterChange(plugin: plugin, property: name, value: text))
+        }
+    }
+}
+
+extension URIDMap {
+    /// An atom's value as text.
+    func describe(_ atom: UnsafePointer<LV2_Atom>) -> String {
+        let body = UnsafeRawPointer(atom + 1)
+        let size = Int(atom.pointee.size)
+        let known = known.pointee
+        switch atom.pointee.type {
+        case known.atom_float where size == 4: return "\(body.loadUnaligned(as: Float.self))"
+        case known.atom_double where size == 8: return "\(body.loadUnaligned(as: Double.self))"
+        case known.atom_int where size == 4: return "\(body.loadUnaligned(as: Int32.self))"
+        case known.atom_long where size == 8: return "\(body.loadUnaligned(as: Int64.self))"
+        case known.atom_bool where size == 4: return body.loadUnaligned(as: Int32.self) != 0 ? "true" : "false"
+        case known.atom_urid where size == 4: return uri(of: body.loadUnaligned(as: UInt32.self)) ?? "?"
+        case known.atom_string, known.atom_path, known.atom_uri:
+            let bytes = UnsafeRawBufferPointer(start: body, count: size)
+            return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        default: return "(\(size) bytes of \(uri(of: atom.pointee.type) ?? "?"))"
+        }
+    }
+}

@@ -1,0 +1,27 @@
+/// URIs that the host speaks of by name.
+enum LV2 {
+    static let core = "http://lv2plug.in/ns/lv2core#"
+    static let atom = "http://lv2plug.in/ns/ext/atom#"
+    static let bufSize = "http://lv2plug.in/ns/ext/buf-size#"
+    static let midi = "http://lv2plug.in/ns/ext/midi#"
+    static let options = "http://lv2plug.in/ns/ext/options#"
+    static let patch = "http://lv2plug.in/ns/ext/patch#"
+    static let portGroups = "http://lv2plug.in/ns/ext/port-groups#"
+    static let portProps = "http://lv2plug.in/ns/ext/port-props#"
+    static let presets = "http://lv2plug.in/ns/ext/presets#"
+    static let rdfs = "http://www.w3.org/2000/01/rdf-schema#"
+    static let state = "http://lv2plug.in/ns/ext/state#"
+    static let time = "http://lv2plug.in/ns/ext/time#"
+    static let units = "http://lv2plug.in/ns/extensions/units#"
+    static let urid = "http://lv2plug.in/ns/ext/urid#"
+    static let worker = "http://lv2plug.in/ns/ext/worker#"
+    static let log = "http://lv2plug.in/ns/ext/log#log"
+    static let resizePort = "http://lv2plug.in/ns/ext/resize-port#"
+    static let sampleRate = "http://lv2plug.in/ns/ext/parameters#sampleRate"
+
+    static let control = core + "control"
+    static let enabled = core + "enabled"
+    static let freeWheeling = core + "freeWheeling"
+    static let latency = core + "latency"
+    static let beatsPerMinute = time + "beatsPerMinute"
+}

@@ -1,0 +1,33 @@
+import Foundation
+import TOMLKit
+
+/// A patch: plugins in a row with what they are set to, as a TOML text (docs/PATCHES.md).
+public struct Patch: Sendable, Equatable {
+    public var name: String?
+    public var comment: String?
+    public var plugins: [PluginSetup] = []
+
+    public init(name: String? = nil, comment: String? = nil, plugins: [PluginSetup]) {
+        self.name = name
+        self.comment = comment
+        self.plugins = plugins
+    }
+
+    /// Whether an argument names a patch file and not a plugin.
+    public static func isPatch(_ argument: String) -> Bool {
+        argument.lowercased().hasSuffix(".toml") && !argument.contains("://")
+    }
+
+    /// Reads a patch file. File names in it stand relative to its own folder.
+    ///
+    /// - Throws: `HostError.patch` with file, line and cause.
+    public init(reading path: String) throws {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            let exists = FileManager.default.fileExists(atPath: path)
+            throw HostError.patch(file: path, line: nil, cause: exists ? "is no UTF-8 text" : "there is no such file")
+        }
+        let folder = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
+        try self.init(parsing: text, file: path, folder: folder)
+    }
+}

@@ -1,0 +1,149 @@
+import CHost
+import Foundation
+
+/// A plugin that has been loaded: its instance, its control values, its worker.
+///
+/// Used on the set-up thread. What the process thread needs of it is copied to a `ProcessNode`.
+public final class PluginInstance {
+    public let description: PluginDescription
+    /// Control values by port index; the process thread reads and writes them through the plugin.
+    let values: UnsafeMutablePointer<Float>
+    private(set) var lilvInstance: UnsafeMutablePointer<LilvInstance>
+    let lilvPlugin: OpaquePointer
+    let features: HostFeatures
+    let world: World
+    private var workerThread: OpaquePointer?
+    private var isActive = false
+
+    /// Loads the plugin and sets its controls and default state; it is not active yet.
+    ///
+    /// - Parameters:
+    ///   - sequenceSize: bytes of the largest atom buffer it will see.
+    ///   - events: where log lines of the process thread go.
+    /// - Throws: `HostError`, if it asks for what the host has not or its binary does not load.
+    init(
+        world: World, uri: String, settings: ProcessSettings, sequenceSize: Int, events: UnsafeMutablePointer<ch_ring>
+    ) throws {
+        lilvPlugin = try world.plugin(uri)
+        description = world.describePlugin(lilvPlugin)
+        self.world = world
+        try PluginInstance.check(description, settings)
+
+        features = HostFeatures(
+            plugin: description, settings: settings, sequenceSize: sequenceSize, urids: world.urids, events: events)
+        guard let instance = lilv_plugin_instantiate(lilvPlugin, settings.sampleRate, features.forInstance) else {
+            throw HostError.cannotInstantiate(plugin: description.name, cause: PluginInstance.reason(description))
+        }
+        lilvInstance = instance
+        values = .allocate(capacity: max(description.ports.count, 1))
+        values.initialize(repeating: 0, count: max(description.ports.count, 1))
+        for port in description.ports where port.kind == .control {
+            values[port.index] = PluginInstance.initialValue(port, settings)
+            ch_plugin_connect(ch_plugin_of(instance), UInt32(port.index), values + port.index)
+        }
+        startWorker(settings)
+        restoreDefaultState()
+    }
+
+    deinit {
+        deactivate()
+        stopWorker()
+        lilv_instance_free(lilvInstance)
+        values.deallocate()
+    }
+
+    func activate() {
+        if !isActive { ch_instance_activate(lilvInstance) }
+        isActive = true
+    }
+
+    func deactivate() {
+        if isActive { ch_instance_deactivate(lilvInstance) }
+        isActive = false
+    }
+
+    /// Tells a plugin that wants to know that the block length changed; false if it cannot be told.
+    func announceBlocks(_ settings: ProcessSettings) -> Bool {
+        features.setBlocks(settings)
+        guard let data = ch_instance_extension(lilvInstance, LV2.options + "interface") else { return false }
+        let interface = data.assumingMemoryBound(to: LV2_Options_Interface.self).pointee
+        guard let set = interface.set else { return false }
+        return set(lilv_instance_handle(lilvInstance), features.optionList + 1) == UInt32(LV2_OPTIONS_SUCCESS.rawValue)
+    }
+
+    // MARK: Controls
+
+    /// The value of a control port, by symbol.
+    public func value(_ symbol: String) -> Float? {
+        description.ports.first { $0.kind == .control && $0.symbol == symbol }.map { ch_load_float(values + $0.index) }
+    }
+
+    // MARK: Loading
+
+    private static func check(_ plugin: PluginDescription, _ settings: ProcessSettings) throws {
+        if let feature = plugin.unsupported.first {
+            throw HostError.unsupportedFeature(plugin: plugin.name, feature: feature)
+        }
+        let fixed = LV2.bufSize + "fixedBlockLength"
+        if plugin.requiredFeatures.contains(fixed) && !settings.hasFixedBlock {
+            throw HostError.unsupportedFeature(plugin: plugin.name, feature: "\(fixed) (block lengths vary here)")
+        }
+        let power = LV2.bufSize + "powerOf2BlockLength"
+        let isPower = settings.maximumBlock & (settings.maximumBlock - 1) == 0
+        if plugin.requiredFeatures.contains(power) && !(settings.hasFixedBlock && isPower) {
+            throw HostError.unsupportedFeature(
+                plugin: plugin.name, feature: "\(power) (the block length is \(settings.maximumBlock) here)")
+        }
+        if let port = plugin.ports.first(where: { $0.kind == .unknown && !$0.isOptional }) {
+            throw HostError.unsupportedPort(
+                plugin: plugin.name, port: port.symbol, cause: "is of a kind that continuo does not know")
+        }
+    }
+
+    /// Why an instance was refused, as far as it can be found out.
+    private static func reason(_ plugin: PluginDescription) -> String {
+        let path = plugin.binaryPath
+        if path.isEmpty { return "its data names no binary" }
+        guard FileManager.default.fileExists(atPath: path) else { return "its binary \(path) does not exist" }
+        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+            return dlerror().map { String(cString: $0) } ?? "\(path) is no library"
+        }
+        defer { dlclose(library) }
+        if dlsym(library, "lv2_descriptor") == nil && dlsym(library, "lv2_lib_descriptor") == nil {
+            return "\(path) exports no lv2_descriptor"
+        }
+        return "it refused to start (its own message, if any, stands above)"
+    }
+
+    private static func initialValue(_ port: PortDescription, _ settings: ProcessSettings) -> Float {
+        let scale = port.isInSampleRates ? Float(settings.sampleRate) : 1
+        if port.designation == LV2.freeWheeling { return settings.isOffline ? 1 : 0 }
+        if let value = port.default, value.isFinite { return value * scale }
+        if port.designation == LV2.enabled { return 1 }
+        let low = port.minimum.map { $0 * scale } ?? 0
+        let high = port.maximum.map { $0 * scale } ?? max(low, 0)
+        return min(max(0, low), max(low, high))
+    }
+
+    // MARK: Worker
+
+    private func startWorker(_ settings: ProcessSettings) {
+        guard let worker = features.worker,
+            let data = ch_instance_extension(lilvInstance, LV2.worker + "interface")
+        else { return }
+        worker.pointee.interface = data.assumingMemoryBound(to: LV2_Worker_Interface.self)
+        worker.pointee.handle = lilv_instance_handle(lilvInstance)
+        ch_store(&worker.pointee.synchronous, settings.isOffline ? 1 : 0)
+        // An ordinary thread: it reads files and builds models, and must never get in the way of audio.
+        workerThread = cr_thread_start("lv2-worker", 0, { ch_worker_main($0!.assumingMemoryBound(to: ch_worker.self)) }, worker)
+    }
+
+    private func stopWorker() {
+        guard let worker = features.worker, let workerThread else { return }
+        ch_worker_stop(worker)
+        cr_thread_join(workerThread)
+        self.workerThread = nil
+    }
+}
+
+func lilv_instance_handle(_ instance: UnsafeMutablePointer<LilvInstance>) -> LV2_Handle? { ch_plugin_of(instance).handle }

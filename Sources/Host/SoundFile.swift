@@ -1,0 +1,53 @@
+import CSndfile
+import Foundation
+
+/// A sound file read whole into memory: nothing is left to do for a disk while it plays.
+public struct SoundFile: Sendable {
+    /// One array a channel, all of one length; full scale is ±1.
+    public var channels: [[Float]]
+    /// Frames a second.
+    public var sampleRate: Int
+
+    public var frameCount: Int { channels.first?.count ?? 0 }
+
+    public init(channels: [[Float]], sampleRate: Int) {
+        self.channels = channels
+        self.sampleRate = sampleRate
+    }
+
+    /// Reads any format that libsndfile knows (WAV, FLAC, Ogg, AIFF, MP3 …).
+    ///
+    /// - Throws: `HostError.file`.
+    public init(reading path: String) throws {
+        var info = SF_INFO()
+        guard let file = sf_open(path, Int32(SFM_READ), &info) else {
+            let exists = FileManager.default.fileExists(atPath: path)
+            throw HostError.file(path: path, cause: exists ? String(cString: sf_strerror(nil)) : "there is no such file")
+        }
+        defer { sf_close(file) }
+        let count = Int(info.channels)
+        var channels = [[Float]](repeating: [], count: count)
+        for i in 0..<count { channels[i].reserveCapacity(Int(max(info.frames, 0))) }
+        var block = [Float](repeating: 0, count: 4096 * count)
+        while true {
+            let read = Int(sf_readf_float(file, &block, 4096))
+            if read <= 0 { break }
+            for channel in 0..<count {
+                for frame in 0..<read { channels[channel].append(block[frame * count + channel]) }
+            }
+        }
+        self.init(channels: channels, sampleRate: Int(info.samplerate))
+    }
+
+    /// The same sound in `count` channels: mono goes to all; otherwise channel j goes to channel j modulo `count`, those that
+    /// meet averaged.
+    func mapped(to count: Int) -> [[Float]] {
+        guard count > 0, !channels.isEmpty else { return [] }
+        return (0..<count).map { i in
+            if channels.count <= count { return channels[i % channels.count] }
+            let sources = stride(from: i, to: channels.count, by: count).map { channels[$0] }
+            if sources.count == 1 { return sources[0] }
+            return (0..<frameCount).map { frame in sources.reduce(0) { $0 + $1[frame] } / Float(sources.count) }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Foundation
+import Host
+
+/// The plugins and their settings: what `host` and `render` share.
+struct ChainArguments: ParsableArguments {
+    @Argument(help: "Plugins by URI, or patch files (.toml); several run in a row.")
+    var plugins: [String]
+
+    @Option(name: .long, help: "A preset's name or URI, or a saved state's path. With several plugins: N:PRESET.")
+    var preset: [String] = []
+
+    @Option(
+        name: .customLong("control"),
+        help: "SYMBOL=VALUE sets a control or parameter. With several plugins: N:SYMBOL=VALUE, N from 1.")
+    var controls: [String] = []
+
+    @Option(name: .customLong("set"), help: "The same as --control.")
+    var parameters: [String] = []
+
+    @Option(name: .customLong("save-state"), help: "Saves the plugins' state to a folder at the end.")
+    var saveState: String?
+
+    @Option(name: .long, help: "Beats a minute of the transport (host: where JACK's has none; render: 120).")
+    var tempo: Float?
+
+    @Option(name: .long, help: "The metre, as in 4/4.")
+    var meter = "4/4"
+
+    @Flag(name: .long, help: "Prints the summary as JSON.")
+    var json = false
+
+    /// The plugins to run, in order.
+    func setups() throws -> [PluginSetup] {
+        var setups: [PluginSetup] = []
+        for plugin in plugins {
+            if Patch.isPatch(plugin) {
+                setups += try Patch(reading: plugin).plugins
+            } else {
+                setups.append(PluginSetup(uri: plugin))
+            }
+        }
+        for preset in preset {
+            let (index, name) = try target(preset, setups.count)
+            setups[index].preset = name
+        }
+        for text in controls + parameters {
+            let (index, assignment) = try target(text, setups.count)
+            guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
+                throw HostError.usage("'\(text)' sets nothing: write SYMBOL=VALUE")
+            }
+            setups[index].settings.append(
+                .init(key: String(assignment[..<equals]), value: String(assignment[assignment.index(after: equals)...])))
+        }
+        return setups
+    }
+
+    /// "2:gain" → (1, "gain"); without a number the first plugin is meant.
+    private func target(_ text: String, _ count: Int) throws -> (Int, String) {
+        guard let colon = text.firstIndex(of: ":"), let number = Int(text[..<colon]) else { return (0, text) }
+        guard number >= 1 && number <= count else {
+            throw HostError.usage("'\(text)': there are \(count) plugins, counted from 1")
+        }
+        return (number - 1, String(text[text.index(after: colon)...]))
+    }
+
+    func metre() throws -> (Float, Float) {
+        let parts = meter.split(separator: "/").compactMap { Float($0) }
+        guard parts.count == 2, parts[0] >= 1, parts[1] >= 1 else {
+            throw HostError.usage("'\(meter)' is no metre: write it as in 4/4")
+        }
+        return (parts[0], parts[1])
+    }
+}
+
+/// Runs a command's body, and turns what it throws into one line and an exit code: 1 for what failed, 2 for what was asked wrongly.
+func reportingErrors(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let error as HostError {
+        FileHandle.standardError.write(Data("continuo: \(error)\n".utf8))
+        if case .usage = error { throw ExitCode(2) }
+        throw ExitCode(1)
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import Host
+
+struct HostCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "host", abstract: "Runs LV2 plugins as a JACK client.",
+        discussion: "Example: continuo host urn:continuo:pitch --connect in=system:capture_1 --connect out=system:playback_*")
+
+    @OptionGroup var chain: ChainArguments
+
+    @Option(name: .long, help: "A sound file that plays into the audio input.")
+    var input: String?
+
+    @Option(name: .long, help: "Records the audio output: .wav, .flac, .ogg or .aiff.")
+    var record: String?
+
+    @Option(name: .long, help: "Stops after so many seconds (otherwise after the input and the tail, or at Ctrl-C).")
+    var seconds: Double?
+
+    @Option(name: .long, help: "Seconds after the input's end.")
+    var tail = 1.0
+
+    @Option(name: .customLong("connect"), help: "OURS=THEIRS, for example in=system:capture_1 or 'out=system:playback_*'.")
+    var connections: [String] = []
+
+    @Option(name: .long, help: "The JACK client's name.")
+    var name = "continuo"
+
+    @Option(name: .long, help: "The JACK server's name.")
+    var server: String?
+
+    @Flag(name: .long, help: "Prints what changes at control outputs and parameters.")
+    var monitor = false
+
+    func run() throws {
+        try reportingErrors {
+            var options = JackHost.Options()
+            options.name = name
+            options.server = server
+            options.input = try input.map { try SoundFile(reading: $0) }
+            options.record = record
+            options.seconds = seconds
+            options.tail = tail
+            options.connections = try connections.map { try ConnectionPattern($0) }
+            options.tempo = chain.tempo
+            (options.beatsPerBar, options.beatUnit) = try chain.metre()
+            options.onNotice = { FileHandle.standardError.write(Data("continuo: \($0)\n".utf8)) }
+            let host = try JackHost(world: World(), setups: chain.setups(), options: options)
+            let result = try host.run()
+            if let folder = chain.saveState { try host.saveStates(to: folder) }
+            print(chain.json ? result.report.json : result.report.summary)
+        }
+    }
+}
