@@ -15,8 +15,10 @@ let engine: [SwiftSetting] = embedded
 
 #if arch(x86_64)
     // The same kernels compiled for later processors; chosen at run time (Neural/Kernels.swift).
-    let avx2: [SwiftSetting] = [.unsafeFlags(["-target-cpu", "haswell"])]
-    let avx512: [SwiftSetting] = [.unsafeFlags(["-target-cpu", "skylake-avx512"])]
+    let avx2: [SwiftSetting] = [.unsafeFlags(["-target-cpu", "haswell"]), .define("KERNELS_FMA")]
+    let avx512: [SwiftSetting] = [
+        .unsafeFlags(["-target-cpu", "skylake-avx512"]), .define("KERNELS_FMA"), .define("KERNELS_AVX512"),
+    ]
 #else
     let avx2: [SwiftSetting] = []
     let avx512: [SwiftSetting] = []

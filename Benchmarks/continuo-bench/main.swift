@@ -1,1 +1,15 @@
-print("continuo-bench")
+// Measurements of our own parts; `make bench` runs them. One file per benchmark.
+
+let arguments = CommandLine.arguments
+switch arguments.count > 1 ? arguments[1] : "" {
+case "kernels": benchmarkKernels()
+case "crepe": benchmarkCREPE(Array(arguments.dropFirst(2)))
+case "activations": dumpActivations(Array(arguments.dropFirst(2)))
+default:
+    print(
+        """
+        usage: continuo-bench kernels
+               continuo-bench crepe [--model tiny|full] [--seconds N] [--batch N]
+               continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]
+        """)
+}

@@ -1,0 +1,54 @@
+/// One step of a gated recurrent unit (PyTorch's `GRU` or `GRUCell`). The state belongs to the caller and goes in and comes out.
+public final class GRUCell {
+    public let inputs: Int
+    public let units: Int
+    private let fromInput: Dense
+    private let fromState: Dense
+    private let kernels: Kernels
+
+    /// - Parameters:
+    ///   - prefix: the tensors are `prefix.weight_ih` [3·units, inputs], `prefix.weight_hh` [3·units, units], `prefix.bias_ih` and
+    ///     `prefix.bias_hh` [3·units], gates in the order reset, update, new
+    ///   - suffix: what follows those names (`_l0` in the first layer of a `GRU`)
+    public init(
+        _ prefix: String, suffix: String = "", inputs: Int, units: Int, from file: Safetensors, kernels: Kernels = Kernels()
+    ) throws(ModelError) {
+        fromInput = try GRUCell.gates(prefix, "_ih" + suffix, inputs, units, file, kernels)
+        fromState = try GRUCell.gates(prefix, "_hh" + suffix, units, units, file, kernels)
+        self.inputs = inputs
+        self.units = units
+        self.kernels = kernels
+    }
+
+    /// The three gates as one product, each padded to whole vectors.
+    private static func gates(
+        _ prefix: String, _ kind: String, _ inputs: Int, _ units: Int, _ file: Safetensors, _ kernels: Kernels
+    ) throws(ModelError) -> Dense {
+        let weight = try file.tensor(named: prefix + ".weight" + kind, shape: [3 * units, inputs])
+        let bias = try file.tensor(named: prefix + ".bias" + kind, shape: [3 * units])
+        let stride = padded(units)
+        let dense = try Dense(rows: 3 * stride, inputs: inputs, kernels: kernels, bias: nil) { output, input in
+            let gate = output / stride, unit = output % stride
+            return unit < units ? weight.values[(gate * units + unit) * inputs + input] : 0
+        }
+        dense.setBias { output in
+            let gate = output / stride, unit = output % stride
+            return unit < units ? bias.values[gate * units + unit] : 0
+        }
+        return dense
+    }
+
+    /// Floats that `forward` needs as a workspace.
+    public var workspaceCount: Int { 6 * padded(units) }
+
+    /// - Parameters: input: `inputs` values; state: `units` values, replaced by the next state, which is also the output
+    public func forward(
+        _ input: UnsafePointer<Float>, state: UnsafeMutablePointer<Float>, workspace: UnsafeMutablePointer<Float>
+    ) {
+        let stride = padded(units)
+        fromInput.forward(input, inputStride: inputs, workspace, rows: 1)
+        fromState.forward(state, inputStride: units, workspace + 3 * stride, rows: 1)
+        kernels.updateGatedState(
+            units: units, stride: stride, input: workspace, hidden: workspace + 3 * stride, state: state)
+    }
+}

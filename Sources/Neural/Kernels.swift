@@ -1,0 +1,229 @@
+import CRealtime
+import KernelsAVX2
+import KernelsAVX512
+import KernelsBaseline
+
+/// The kernels compiled for one instruction set, and the choice among them. What each function does stands with its source, in
+/// KernelsBaseline.
+///
+/// The choice is a branch per call: a call is at least thousands of multiply-adds.
+public struct Kernels: Sendable {
+    /// 0 the architecture's baseline, 2 AVX2 and FMA, 3 AVX-512: as `cr_vector_level`.
+    public let level: Int
+
+    /// The best that this processor has (CONTINUO_KERNELS in the environment lowers it).
+    public init() { level = Int(cr_vector_level()) }
+
+    /// A given level, or the best below it that this processor has.
+    public init(atMost level: Int) { self.level = min(level, Int(cr_vector_level())) }
+
+    public var name: StaticString {
+        switch level {
+        case 3: return "AVX-512"
+        case 2: return "AVX2"
+        default: return "baseline"
+        }
+    }
+
+    @inline(never)
+    package func multiply(
+        rows: Int, inputs: Int, blocks: Int, input: UnsafePointer<Float>, inputStride: Int, weights: UnsafePointer<Float>,
+        bias: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, outputStride: Int
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.multiply(rows, inputs, blocks, input, inputStride, weights, bias, output, outputStride)
+        case 2:
+            KernelsAVX2.multiply(rows, inputs, blocks, input, inputStride, weights, bias, output, outputStride)
+        default:
+            KernelsBaseline.multiply(rows, inputs, blocks, input, inputStride, weights, bias, output, outputStride)
+        }
+    }
+
+    /// A matrix of complex numbers: where a bin's rows lie, and their imaginary parts.
+    package struct Spectra<Pointer> {
+        package var base: Pointer
+        package var binStride: Int
+        package var rowStride: Int
+        package var imaginary: Int
+        package init(_ base: Pointer, binStride: Int, rowStride: Int, imaginary: Int) {
+            self.base = base
+            self.binStride = binStride
+            self.rowStride = rowStride
+            self.imaginary = imaginary
+        }
+    }
+
+    @inline(never)
+    package func multiplySpectra(
+        bins: Int, rows: Int, inputs: Int, blocks: Int, input: Spectra<UnsafePointer<Float>>,
+        weights: UnsafePointer<Float>, weightBinStride: Int, weightBlockStride: Int,
+        output: Spectra<UnsafeMutablePointer<Float>>
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.multiplySpectra(
+                bins, rows, inputs, blocks, input.base, input.binStride, input.rowStride, input.imaginary, weights,
+                weightBinStride, weightBlockStride, output.base, output.binStride, output.rowStride, output.imaginary)
+        case 2:
+            KernelsAVX2.multiplySpectra(
+                bins, rows, inputs, blocks, input.base, input.binStride, input.rowStride, input.imaginary, weights,
+                weightBinStride, weightBlockStride, output.base, output.binStride, output.rowStride, output.imaginary)
+        default:
+            KernelsBaseline.multiplySpectra(
+                bins, rows, inputs, blocks, input.base, input.binStride, input.rowStride, input.imaginary, weights,
+                weightBinStride, weightBlockStride, output.base, output.binStride, output.rowStride, output.imaginary)
+        }
+    }
+
+    @inline(never)
+    package func transformRows(
+        _ rows: UnsafePointer<Float>, rowStride: Int, count: Int, plan p: FourierPlan, work: UnsafeMutablePointer<Float>,
+        spectrum: UnsafeMutablePointer<Float>, binStride: Int, imaginary: Int
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.transformRows(
+                rows, rowStride, count, p.half, p.stages, p.radices, p.twiddles, p.order, p.separation, work, spectrum,
+                binStride, imaginary)
+        case 2:
+            KernelsAVX2.transformRows(
+                rows, rowStride, count, p.half, p.stages, p.radices, p.twiddles, p.order, p.separation, work, spectrum,
+                binStride, imaginary)
+        default:
+            KernelsBaseline.transformRows(
+                rows, rowStride, count, p.half, p.stages, p.radices, p.twiddles, p.order, p.separation, work, spectrum,
+                binStride, imaginary)
+        }
+    }
+
+    /// What happens to a convolution's sums, per channel: `max(x + bias, floor)·scale + shift`, then the larger of each two rows.
+    package struct Epilogue {
+        package var bias: UnsafePointer<Float>
+        package var floor: Float
+        package var scale: UnsafePointer<Float>
+        package var shift: UnsafePointer<Float>
+        package var pool: Bool
+        package init(
+            bias: UnsafePointer<Float>, floor: Float, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, pool: Bool
+        ) {
+            self.bias = bias
+            self.floor = floor
+            self.scale = scale
+            self.shift = shift
+            self.pool = pool
+        }
+    }
+
+    @inline(never)
+    package func transformBins(
+        _ spectrum: UnsafePointer<Float>, binStride: Int, imaginary: Int, plan p: FourierPlan,
+        work: UnsafeMutablePointer<Float>, epilogue e: Epilogue, rows: UnsafeMutablePointer<Float>, rowStride: Int, count: Int
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.transformBins(
+                spectrum, binStride, imaginary, p.half, p.stages, p.radices, p.twiddles, p.twiddleCount, p.order,
+                p.separation, work, e.bias, e.floor, e.scale, e.shift, e.pool, rows, rowStride, count)
+        case 2:
+            KernelsAVX2.transformBins(
+                spectrum, binStride, imaginary, p.half, p.stages, p.radices, p.twiddles, p.twiddleCount, p.order,
+                p.separation, work, e.bias, e.floor, e.scale, e.shift, e.pool, rows, rowStride, count)
+        default:
+            KernelsBaseline.transformBins(
+                spectrum, binStride, imaginary, p.half, p.stages, p.radices, p.twiddles, p.twiddleCount, p.order,
+                p.separation, work, e.bias, e.floor, e.scale, e.shift, e.pool, rows, rowStride, count)
+        }
+    }
+
+    @inline(never)
+    package func transformTaps(
+        _ taps: UnsafePointer<Double>, count: Int, matrix: UnsafePointer<Double>, bins: Int,
+        output: UnsafeMutablePointer<Float>, binStride: Int
+    ) {
+        switch level {
+        case 3: KernelsAVX512.transformTaps(taps, count, matrix, bins, output, binStride)
+        case 2: KernelsAVX2.transformTaps(taps, count, matrix, bins, output, binStride)
+        default: KernelsBaseline.transformTaps(taps, count, matrix, bins, output, binStride)
+        }
+    }
+
+    @inline(never)
+    package func apply(
+        _ activation: Activation, count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>
+    ) {
+        switch (activation, level) {
+        case (.sigmoid, 3): KernelsAVX512.sigmoid(count, input, output)
+        case (.sigmoid, 2): KernelsAVX2.sigmoid(count, input, output)
+        case (.sigmoid, _): KernelsBaseline.sigmoid(count, input, output)
+        case (.tanh, 3): KernelsAVX512.tanh(count, input, output)
+        case (.tanh, 2): KernelsAVX2.tanh(count, input, output)
+        case (.tanh, _): KernelsBaseline.tanh(count, input, output)
+        case (.exp, 3): KernelsAVX512.exp(count, input, output)
+        case (.exp, 2): KernelsAVX2.exp(count, input, output)
+        case (.exp, _): KernelsBaseline.exp(count, input, output)
+        case (.relu, 3): KernelsAVX512.relu(count, input, output)
+        case (.relu, 2): KernelsAVX2.relu(count, input, output)
+        case (.relu, _): KernelsBaseline.relu(count, input, output)
+        }
+    }
+
+    @inline(never)
+    package func affine(
+        rows: Int, channels: Int, input: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>,
+        output: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.affine(rows, channels, input, scale, shift, output)
+        case 2: KernelsAVX2.affine(rows, channels, input, scale, shift, output)
+        default: KernelsBaseline.affine(rows, channels, input, scale, shift, output)
+        }
+    }
+
+    @inline(never)
+    package func maximumOfRows(
+        rows: Int, channels: Int, size: Int, stride: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.maximumOfRows(rows, channels, size, stride, input, output)
+        case 2: KernelsAVX2.maximumOfRows(rows, channels, size, stride, input, output)
+        default: KernelsBaseline.maximumOfRows(rows, channels, size, stride, input, output)
+        }
+    }
+
+    /// `(x − mean) / max(deviation, least)` of `count` values, the deviation divided by count − 1. Not in place.
+    @inline(never)
+    public func standardise(
+        count: Int, input: UnsafePointer<Float>, least: Float, output: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.standardise(count, input, least, output)
+        case 2: KernelsAVX2.standardise(count, input, least, output)
+        default: KernelsBaseline.standardise(count, input, least, output)
+        }
+    }
+
+    @inline(never)
+    package func normaliseRows(
+        rows: Int, channels: Int, input: UnsafePointer<Float>, epsilon: Float, scale: UnsafePointer<Float>,
+        shift: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.normaliseRows(rows, channels, input, epsilon, scale, shift, output)
+        case 2: KernelsAVX2.normaliseRows(rows, channels, input, epsilon, scale, shift, output)
+        default: KernelsBaseline.normaliseRows(rows, channels, input, epsilon, scale, shift, output)
+        }
+    }
+
+    @inline(never)
+    package func updateGatedState(
+        units: Int, stride: Int, input: UnsafePointer<Float>, hidden: UnsafePointer<Float>,
+        state: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.updateGatedState(units, stride, input, hidden, state)
+        case 2: KernelsAVX2.updateGatedState(units, stride, input, hidden, state)
+        default: KernelsBaseline.updateGatedState(units, stride, input, hidden, state)
+        }
+    }
+}
