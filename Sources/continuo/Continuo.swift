@@ -12,16 +12,16 @@ struct Continuo: ParsableCommand {
             Loads LV2 plugins into one JACK client, and runs the same engines on files.
 
             Examples:
-              continuo models get crepe-tiny             fetch the pitch tracker's weights once (72 MB)
-              continuo track song.wav --plot song.png    follow the pitch of a recording, and look at it
-              continuo list models                       what is installed, and what can be fetched
+              continuo models get crepe-tiny            fetch a pitch tracker's weights
+              continuo track song.wav --plot song.png   follow a recording's pitch
+              continuo list models                      what is here, what can be had
 
             Every command explains itself: continuo help COMMAND.
             """,
         version: version,
         groupedSubcommands: [
-            CommandGroup(name: "Play", subcommands: [HostCommand.self]),
-            CommandGroup(name: "Files", subcommands: [RenderCommand.self]),
-            CommandGroup(name: "What there is", subcommands: [List.self, Models.self]),
+            CommandGroup(name: "Live", subcommands: [HostCommand.self]),
+            CommandGroup(name: "File", subcommands: [RenderCommand.self]),
+            CommandGroup(name: "Inventory", subcommands: [List.self, Models.self]),
         ])
 }

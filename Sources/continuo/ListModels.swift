@@ -9,7 +9,7 @@ struct ListModels: ParsableCommand {
         discussion: """
             Examples:
               continuo list models
-              continuo list models --json | jq -r '.[] | select(.state == "installed") | .path'
+              continuo list models --json | jq -r '.[] | select(.path) | .path'
             """)
 
     @Flag(help: "Print JSON.")

