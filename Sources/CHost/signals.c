@@ -24,7 +24,16 @@ void ch_signals_catch(cr_semaphore* wake) {
     memset(&action, 0, sizeof(action));
     action.sa_handler = handle_signal;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < 3; ++i) sigaction(caught[i], &action, &previous[i]);
+    sigset_t all;
+    sigemptyset(&all);
+    for (int i = 0; i < 3; ++i) {
+        sigaction(caught[i], &action, &previous[i]);
+        // nohup's wish stands: a terminal that closes is not to end the music.
+        if (caught[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) sigaction(caught[i], &previous[i], NULL);
+        sigaddset(&all, caught[i]);
+    }
+    // Who started us may have left them blocked.
+    pthread_sigmask(SIG_UNBLOCK, &all, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 

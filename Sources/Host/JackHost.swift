@@ -35,7 +35,10 @@ public final class JackHost {
 
     public struct Result {
         public var report: Report
+        /// The MIDI at the outputs, if it was asked for.
         public var midi: [TimedMIDI]
+        /// What ended it before its time: the server gone away, say. What was recorded is complete up to there.
+        public var failure: HostError?
     }
 
     private let client: OpaquePointer
@@ -59,6 +62,8 @@ public final class JackHost {
         self.world = world
         self.setups = setups
         self.options = options
+        // A plugin that is not there is told of whether or not a server is.
+        for setup in setups { _ = try world.plugin(setup.uri) }
         client = try JackHost.open(options)
         do {
             chain = try Chain(world: world, setups: setups, settings: JackHost.settings(of: client))
@@ -230,13 +235,14 @@ public final class JackHost {
         let sources = mode == JackCaptureLatency ? inputPorts : outputPorts
         let destinations = mode == JackCaptureLatency ? outputPorts : inputPorts
         var range = jack_latency_range_t(min: .max, max: 0)
-        for port in sources {
+        // Ports with nothing connected have no latency to speak of.
+        for port in sources where jack_port_connected(port) > 0 {
             var own = jack_latency_range_t(min: 0, max: 0)
             jack_port_get_latency_range(port, mode, &own)
             range.min = min(range.min, own.min)
             range.max = max(range.max, own.max)
         }
-        if sources.isEmpty { range.min = 0 }
+        if range.min > range.max { range = jack_latency_range_t(min: 0, max: 0) }
         let latency = UInt32(max(ch_load(&shared.pointee.process.pointee.latency), 0))
         range.min &+= latency
         range.max &+= latency
@@ -250,8 +256,7 @@ public final class JackHost {
 
     /// Plays until the time is over, a signal comes or the server goes.
     ///
-    /// - Throws: `HostError.server` if the server went away (what was recorded is complete up to there); `HostError.file` if
-    ///   the recording could not be written.
+    /// - Throws: `HostError.file` if the recording could not be written.
     public func run() throws -> Result {
         chain.activate()
         recorder?.start()
@@ -279,8 +284,7 @@ public final class JackHost {
         } catch {
             if failure == nil { throw error }
         }
-        if let failure { throw failure }
-        return Result(report: report, midi: events.midi)
+        return Result(report: report, midi: events.midi, failure: failure)
     }
 
     private var clientName: String { String(cString: jack_get_client_name(client)) }

@@ -31,8 +31,12 @@ public final class PluginInstance {
 
         features = HostFeatures(
             plugin: description, settings: settings, sequenceSize: sequenceSize, urids: world.urids, events: events)
+        // Held while lilv opens it too: so it is opened once, and what is wrong with it is found out before lilv complains.
+        let library = try PluginInstance.openLibrary(description)
+        defer { dlclose(library) }
         guard let instance = lilv_plugin_instantiate(lilvPlugin, settings.sampleRate, features.forInstance) else {
-            throw HostError.cannotInstantiate(plugin: description.name, cause: PluginInstance.reason(description))
+            throw HostError.cannotInstantiate(
+                plugin: description.name, cause: "it refused to start (its own message, if any, stands above)")
         }
         lilvInstance = instance
         values = .allocate(capacity: max(description.ports.count, 1))
@@ -100,19 +104,19 @@ public final class PluginInstance {
         }
     }
 
-    /// Why an instance was refused, as far as it can be found out.
-    private static func reason(_ plugin: PluginDescription) -> String {
+    private static func openLibrary(_ plugin: PluginDescription) throws -> UnsafeMutableRawPointer {
+        func fail(_ cause: String) -> HostError { .cannotInstantiate(plugin: plugin.name, cause: cause) }
         let path = plugin.binaryPath
-        if path.isEmpty { return "its data names no binary" }
-        guard FileManager.default.fileExists(atPath: path) else { return "its binary \(path) does not exist" }
+        if path.isEmpty { throw fail("its data names no binary") }
+        guard FileManager.default.fileExists(atPath: path) else { throw fail("its binary \(path) does not exist") }
         guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-            return dlerror().map { String(cString: $0) } ?? "\(path) is no library"
+            throw fail(dlerror().map { String(cString: $0) } ?? "\(path) is no library")
         }
-        defer { dlclose(library) }
         if dlsym(library, "lv2_descriptor") == nil && dlsym(library, "lv2_lib_descriptor") == nil {
-            return "\(path) exports no lv2_descriptor"
+            dlclose(library)
+            throw fail("\(path) exports no lv2_descriptor")
         }
-        return "it refused to start (its own message, if any, stands above)"
+        return library
     }
 
     private static func initialValue(_ port: PortDescription, _ settings: ProcessSettings) -> Float {

@@ -13,8 +13,15 @@ public final class World {
 
     /// Reads all bundles on LV2_PATH (or lilv's default path). Bundles that cannot be parsed are named on standard error
     /// by lilv and left out.
-    public init() {
+    ///
+    /// - Parameter path: folders to look in instead, separated by colons.
+    public init(path: String? = nil) {
         lilv = lilv_world_new()
+        if let path {
+            let node = lilv_new_string(lilv, path)
+            lilv_world_set_option(lilv, "http://drobilla.net/ns/lilv#lv2-path", node)
+            lilv_node_free(node)
+        }
         lilv_world_load_all(lilv)
     }
 

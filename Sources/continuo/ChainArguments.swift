@@ -18,6 +18,18 @@ struct ChainArguments: ParsableArguments {
     @Option(name: .customLong("set"), help: "The same as --control.")
     var parameters: [String] = []
 
+    @Option(name: .long, help: "A sound file for the audio input.")
+    var input: String?
+
+    @Option(name: .customLong("record-midi"), help: "Takes the MIDI output to a Standard MIDI File.")
+    var recordMIDI: String?
+
+    @Option(name: .long, help: "Seconds to run (otherwise the input's length and the tail).")
+    var seconds: Double?
+
+    @Option(name: .long, help: "Seconds after the input's end.")
+    var tail = 1.0
+
     @Option(name: .customLong("save-state"), help: "Saves the plugins' state to a folder at the end.")
     var saveState: String?
 
@@ -55,6 +67,20 @@ struct ChainArguments: ParsableArguments {
         return setups
     }
 
+    func validate() throws {
+        if let seconds, !(seconds >= 0 && seconds < 1e6) { throw ValidationError("--seconds goes from 0 to 1000000") }
+        guard tail >= 0 && tail < 1e6 else { throw ValidationError("--tail goes from 0 to 1000000") }
+        if let tempo, !(tempo >= 1 && tempo <= 1000) { throw ValidationError("--tempo goes from 1 to 1000") }
+    }
+
+    /// Writes the MIDI where it is wanted, and prints the summary.
+    func finish(_ report: Report, _ midi: [TimedMIDI]) throws {
+        if let recordMIDI {
+            try MIDIFiles.write(midi, sampleRate: report.sampleRate, name: "Continuo", to: recordMIDI)
+        }
+        Console.print(json ? report.json : report.summary)
+    }
+
     /// "2:gain" → (1, "gain"); without a number the first plugin is meant.
     private func target(_ text: String, _ count: Int) throws -> (Int, String) {
         guard let colon = text.firstIndex(of: ":"), let number = Int(text[..<colon]) else { return (0, text) }
@@ -73,13 +99,11 @@ struct ChainArguments: ParsableArguments {
     }
 }
 
-/// Runs a command's body, and turns what it throws into one line and an exit code: 1 for what failed, 2 for what was asked wrongly.
-func reportingErrors(_ body: () throws -> Void) throws {
+/// Runs a command's body; what was asked wrongly ends with the usage line and its exit code (64), all else with 1.
+func reportingUsage(_ body: () throws -> Void) throws {
     do {
         try body()
-    } catch let error as HostError {
-        FileHandle.standardError.write(Data("continuo: \(error)\n".utf8))
-        if case .usage = error { throw ExitCode(2) }
-        throw ExitCode(1)
+    } catch HostError.usage(let cause) {
+        throw ValidationError(cause)
     }
 }

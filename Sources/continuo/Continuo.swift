@@ -22,6 +22,6 @@ struct Continuo: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Live", subcommands: [HostCommand.self]),
             CommandGroup(name: "File", subcommands: [RenderCommand.self]),
-            CommandGroup(name: "Inventory", subcommands: [List.self, Models.self]),
+            CommandGroup(name: "Inventory", subcommands: [InfoCommand.self, List.self, Models.self]),
         ])
 }

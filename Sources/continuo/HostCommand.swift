@@ -9,17 +9,8 @@ struct HostCommand: ParsableCommand {
 
     @OptionGroup var chain: ChainArguments
 
-    @Option(name: .long, help: "A sound file that plays into the audio input.")
-    var input: String?
-
     @Option(name: .long, help: "Records the audio output: .wav, .flac, .ogg or .aiff.")
     var record: String?
-
-    @Option(name: .long, help: "Stops after so many seconds (otherwise after the input and the tail, or at Ctrl-C).")
-    var seconds: Double?
-
-    @Option(name: .long, help: "Seconds after the input's end.")
-    var tail = 1.0
 
     @Option(name: .customLong("connect"), help: "OURS=THEIRS, for example in=system:capture_1 or 'out=system:playback_*'.")
     var connections: [String] = []
@@ -34,22 +25,29 @@ struct HostCommand: ParsableCommand {
     var monitor = false
 
     func run() throws {
-        try reportingErrors {
+        try reportingUsage {
             var options = JackHost.Options()
             options.name = name
             options.server = server
-            options.input = try input.map { try SoundFile(reading: $0) }
+            options.input = try chain.input.map { try SoundFile(reading: $0) }
             options.record = record
-            options.seconds = seconds
-            options.tail = tail
+            options.seconds = chain.seconds
+            options.tail = chain.tail
             options.connections = try connections.map { try ConnectionPattern($0) }
             options.tempo = chain.tempo
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
-            options.onNotice = { FileHandle.standardError.write(Data("continuo: \($0)\n".utf8)) }
+            options.collectsMIDI = chain.recordMIDI != nil
+            options.onNotice = { Console.say("continuo: \($0)") }
+            if monitor {
+                let monitor = Monitor()
+                options.onTurn = { monitor.look(at: $0) }
+                options.onParameter = { monitor.tell($0) }
+            }
             let host = try JackHost(world: World(), setups: chain.setups(), options: options)
             let result = try host.run()
             if let folder = chain.saveState { try host.saveStates(to: folder) }
-            print(chain.json ? result.report.json : result.report.summary)
+            try chain.finish(result.report, result.midi)
+            if let failure = result.failure { throw failure }
         }
     }
 }

@@ -3,12 +3,14 @@ import ArgumentParser
 /// `continuo list …`: one subcommand for each kind of thing that can be listed.
 struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List what is there: models.",
+        abstract: "List what is there: plugins, presets, models.",
         discussion: """
             Each list takes --json, for scripts.
 
-            Example:
+            Examples:
+              continuo list plugins reverb
+              continuo list presets urn:continuo:pitch
               continuo list models
             """,
-        subcommands: [ListModels.self])
+        subcommands: [ListPlugins.self, ListPresets.self, ListModels.self])
 }

@@ -9,17 +9,11 @@ struct RenderCommand: ParsableCommand {
 
     @OptionGroup var chain: ChainArguments
 
-    @Option(name: .long, help: "A sound file for the audio input.")
-    var input: String?
-
     @Option(name: .long, help: "The file for the audio output: .wav, .flac, .ogg or .aiff.")
     var output: String?
 
-    @Option(name: .long, help: "Seconds to render (otherwise the input's length and the tail).")
-    var seconds: Double?
-
-    @Option(name: .long, help: "Seconds after the input's end.")
-    var tail = 1.0
+    @Option(name: .customLong("input-midi"), help: "A Standard MIDI File for the MIDI input.")
+    var inputMIDI: String?
 
     @Option(name: .long, help: "Sample rate in Hz where there is no input.")
     var rate = 48000.0
@@ -33,26 +27,34 @@ struct RenderCommand: ParsableCommand {
     @Flag(name: .customLong("trim-latency"), help: "Leaves the chain's latency out of the output's beginning.")
     var trimsLatency = false
 
+    func validate() throws {
+        guard block >= 1 && block <= 1 << 20 else { throw ValidationError("--block goes from 1 to 1048576") }
+        guard rate >= 1000 && rate <= 1_000_000 else { throw ValidationError("--rate goes from 1000 to 1000000") }
+    }
+
     func run() throws {
-        try reportingErrors {
-            guard input != nil || seconds != nil else { throw HostError.usage("give --input or --seconds") }
-            guard block >= 1 && block <= 1 << 20 else { throw HostError.usage("--block goes from 1 to 1048576") }
+        try reportingUsage {
             var options = Renderer.Options()
-            options.input = try input.map { try SoundFile(reading: $0) }
+            options.input = try chain.input.map { try SoundFile(reading: $0) }
+            let sampleRate = options.input.map { Double($0.sampleRate) } ?? rate
+            options.inputMIDI = try inputMIDI.map { try MIDIFiles.read($0, sampleRate: sampleRate) } ?? []
             options.output = output
-            options.seconds = seconds
-            options.tail = tail
+            options.seconds = chain.seconds
+            if chain.seconds == nil && chain.input == nil {
+                guard let last = options.inputMIDI.last else { throw HostError.usage("give --input, --input-midi or --seconds") }
+                options.seconds = Double(last.time) / sampleRate + chain.tail
+            }
+            options.tail = chain.tail
             options.randomBlocks = randomBlocks
             options.tempo = chain.tempo ?? 120
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
             options.trimsLatency = trimsLatency
-            let settings = Renderer.settings(
-                sampleRate: options.input.map { Double($0.sampleRate) } ?? rate, block: block,
-                hasRandomBlocks: randomBlocks != nil)
-            let made = try Chain(world: World(), setups: chain.setups(), settings: settings)
+            let made = try Chain(
+                world: World(), setups: chain.setups(),
+                settings: Renderer.settings(sampleRate: sampleRate, block: block, hasRandomBlocks: randomBlocks != nil))
             let result = try Renderer.render(made, options)
             if let folder = chain.saveState { try made.saveStates(to: folder) }
-            print(chain.json ? result.report.json : result.report.summary)
+            try chain.finish(result.report, result.midi)
         }
     }
 }

@@ -1,0 +1,116 @@
+import Foundation
+import Host
+import Testing
+
+/// What plugins are told, and how those are refused that ask for what we have not.
+@Suite struct FeatureTests {
+    @Test func optionsSayWhatIsTrue() throws {
+        let probe = try ProbePlugin()
+        let report = try render([PluginSetup(ProbePlugin.uri)], world: probe.world, rate: 44100, block: 300) {
+            $0.seconds = 0.2
+        }.report
+        #expect(report.last("sample_rate") == 44100)
+        #expect(report.last("minimum_block") == 1)
+        #expect(report.last("maximum_block") == 300)
+        #expect(report.last("nominal_block") == 300)
+        #expect(report.last("sequence_size") == 70000)
+        #expect(report.last("features") == 1)  // bounded: the last block is shorter, so neither fixed nor a power of two
+        #expect(report.last("longest_block") == 300)
+        #expect(report.last("last_free_wheeling") == 1)
+        #expect(report.last("last_enabled") == 1)
+        #expect(report.last("last_tempo") == 120)
+        #expect(report.last("optional_cv") == 0)
+        #expect(try #require(report.last("atom_capacity")) >= 70000 - 8)
+    }
+
+    @Test func randomBlocksStayWithinBounds() throws {
+        let probe = try ProbePlugin()
+        let report = try render([PluginSetup(ProbePlugin.uri)], world: probe.world, block: 200) {
+            $0.seconds = 1
+            $0.randomBlocks = 3
+        }.report
+        #expect(report.last("minimum_block") == 0)
+        #expect(try #require(report.last("longest_block")) <= 200)
+        #expect(try #require(report.last("runs")) > 300)
+    }
+
+    @Test func positionIsSentOnlyWhenItChanges() throws {
+        let probe = try ProbePlugin()
+        let report = try render([PluginSetup(ProbePlugin.uri)], world: probe.world, block: 64) { $0.seconds = 1 }.report
+        #expect(report.last("positions") == 1)
+    }
+
+    @Test func latenciesAddUpAndCanBeTrimmed() throws {
+        let probe = try ProbePlugin()
+        let setups = [PluginSetup(ProbePlugin.uri, ["delay": "100"]), PluginSetup(ProbePlugin.uri, ["delay": "150"])]
+        let plain = try render(setups, world: probe.world) { $0.input = sine() }
+        #expect(plain.report.latency == 250)
+        #expect(plain.sound.channels[0][..<250].allSatisfy { $0 == 0 })
+        let trimmed = try render(setups, world: probe.world) {
+            $0.input = sine()
+            $0.trimsLatency = true
+        }
+        #expect(trimmed.sound.frameCount == 24000)
+        #expect(trimmed.sound.channels[0] == sine().channels[0])
+    }
+
+    // MARK: Refusals
+
+    private func message(_ probe: ProbePlugin) -> String {
+        do {
+            _ = try Chain(
+                world: probe.world, setups: [PluginSetup(ProbePlugin.uri)],
+                settings: Renderer.settings(sampleRate: 48000, block: 64))
+            return "accepted"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func whatIsNotOfferedIsNamed() throws {
+        #expect(message(try ProbePlugin()) == "accepted")
+        #expect(
+            message(try ProbePlugin(extra: "lv2:requiredFeature <urn:some:feature> ;"))
+                == "Probe requires urn:some:feature, which continuo does not offer")
+        #expect(
+            message(try ProbePlugin(extra: "opts:requiredOption <urn:some:option> ;"))
+                == "Probe requires urn:some:option, which continuo does not offer")
+        #expect(message(try ProbePlugin(extra: "lv2:requiredFeature bufsz:fixedBlockLength ;")).contains("block lengths vary"))
+    }
+
+    @Test func brokenBinariesAreExplained() throws {
+        let missing = message(try ProbePlugin(hasBinary: false))
+        #expect(missing.hasPrefix("Probe cannot be loaded: its binary /") && missing.hasSuffix("probe.so does not exist"))
+        let refused = message(try ProbePlugin(defines: ["REFUSE"]))
+        #expect(refused == "Probe cannot be loaded: it refused to start (its own message, if any, stands above)")
+        let empty = message(try ProbePlugin(defines: ["lv2_descriptor=another_name"]))
+        #expect(empty.contains("exports no lv2_descriptor"))
+        let damaged = try ProbePlugin(hasBinary: false)
+        try damaged.scratch.write("lv2/probe.lv2/probe.so", "this is no library")
+        #expect(message(damaged).contains("probe.so"))
+    }
+
+    @Test func brokenDataHidesOnlyItsOwnBundle() throws {
+        let scratch = try ScratchFolder()
+        try scratch.write("bad.lv2/manifest.ttl", "@prefix lv2: <http://lv2plug.in/ns/lv2core#> . <urn:bad> a lv2:Plugin ; ; [")
+        let world = World(path: "\(scratch.path):/usr/lib/lv2:/usr/local/lib/lv2")
+        #expect(try world.describe(Example.amp).name == "Simple Amplifier")
+    }
+
+    // MARK: Description
+
+    @Test func portsAreDescribed() throws {
+        let world = World()
+        let amp = try world.describe(Example.amp)
+        let gain = try #require(amp.ports.first { $0.symbol == "gain" })
+        #expect(gain.kind == .control && gain.isInput && gain.minimum == -90 && gain.maximum == 24 && gain.default == 0)
+        #expect(gain.unit == "dB")
+        #expect(gain.scalePoints.map(\.label) == ["-10", "-5", "0", "+5"])
+        let sampler = try world.describe(Example.sampler)
+        #expect(sampler.unsupported.isEmpty)
+        #expect(sampler.parameters.map(\.symbol) == ["gain", "sample"])
+        #expect(sampler.parameters.first { $0.symbol == "sample" }?.typeName == "Path")
+        #expect(sampler.ports.first { $0.symbol == "control" }?.takesMIDI == true)
+        #expect(try world.describe(Example.metro).ports.first { $0.symbol == "control" }?.takesTimePosition == true)
+    }
+}

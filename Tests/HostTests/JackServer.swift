@@ -1,0 +1,115 @@
+import Foundation
+
+/// A JACK server of our own, on the dummy driver, under a name that nobody else uses.
+final class JackServer {
+    let name: String
+    let rate: Int
+    private let process = Process()
+
+    /// - Throws: if jackd is not installed or does not come up within 5 s.
+    init(rate: Int = 48000, period: Int = 128) throws {
+        name = "continuo-test-\(UInt32.random(in: 0..<UInt32.max))"
+        self.rate = rate
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "\(rate)", "-p", "\(period)"]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        for _ in 0..<50 {
+            if run("jack_lsp").status == 0 { return }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        kill()
+        throw CocoaError(.executableLoad)
+    }
+
+    deinit { stop() }
+
+    func stop() {
+        if process.isRunning {
+            process.terminate()
+            process.waitUntilExit()
+        }
+    }
+
+    /// Without a chance to say goodbye.
+    func kill() {
+        if process.isRunning {
+            Foundation.kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+    }
+
+    /// Runs a program that talks to this server.
+    func run(_ arguments: String...) -> Finished { Program(arguments, server: name).finish() }
+
+    /// Starts the host under test.
+    func host(_ arguments: String...) -> Program { Program([Program.continuo, "host"] + arguments, server: name) }
+}
+
+struct Finished {
+    var status: Int32
+    var output: String
+    var errors: String
+}
+
+/// A program with its output caught.
+final class Program {
+    let process = Process()
+    private let scratch = try! ScratchFolder()
+
+    /// The program under test, beside the test bundle.
+    static let continuo: String = {
+        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).standardizedFileURL.deletingLastPathComponent()
+        if let exe = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+            folder = URL(fileURLWithPath: exe).deletingLastPathComponent()
+        }
+        for candidate in [folder.path + "/continuo", FileManager.default.currentDirectoryPath + "/.build/release/continuo"]
+        where FileManager.default.isExecutableFile(atPath: candidate) {
+            return candidate
+        }
+        return "continuo"
+    }()
+
+    init(_ arguments: [String], server: String? = nil) {
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = arguments
+        var environment = ProcessInfo.processInfo.environment
+        if let server { environment["JACK_DEFAULT_SERVER"] = server }
+        process.environment = environment
+        for name in ["out", "err"] { FileManager.default.createFile(atPath: scratch.file(name), contents: nil) }
+        process.standardOutput = FileHandle(forWritingAtPath: scratch.file("out"))
+        process.standardError = FileHandle(forWritingAtPath: scratch.file("err"))
+        try! process.run()
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    var errors: String { (try? String(contentsOfFile: scratch.file("err"), encoding: .utf8)) ?? "" }
+
+    /// Waits for its end, at most `seconds`; then it is killed, and its status is −1.
+    func finish(within seconds: Double = 20) -> Finished {
+        let end = Date().addingTimeInterval(seconds)
+        while process.isRunning && Date() < end { Thread.sleep(forTimeInterval: 0.02) }
+        var status: Int32 = -1
+        if process.isRunning {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        } else {
+            status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        }
+        let output = (try? String(contentsOfFile: scratch.file("out"), encoding: .utf8)) ?? ""
+        return Finished(status: status, output: output, errors: errors)
+    }
+
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+}
+
+/// Waits for something to become true, at most 5 s.
+func eventually(_ condition: () -> Bool) -> Bool {
+    for _ in 0..<100 {
+        if condition() { return true }
+        Thread.sleep(forTimeInterval: 0.05)
+    }
+    return false
+}

@@ -1,0 +1,173 @@
+import Foundation
+import Host
+import Testing
+
+/// The host against a real jackd.
+@Suite(.serialized) struct JackTests {
+    private func report(_ finished: Finished) throws -> Report {
+        try JSONDecoder().decode(Report.self, from: Data(finished.output.utf8))
+    }
+
+    /// A WAV for tests that have to give the program a file.
+    private func write(_ sound: SoundFile, to path: String) throws {
+        // By way of a render through an amplifier at 0 dB, which changes nothing.
+        let chain = try Chain(
+            world: World(), setups: [PluginSetup(Example.amp)],
+            settings: Renderer.settings(sampleRate: Double(sound.sampleRate), block: 512))
+        var options = Renderer.Options()
+        options.input = sound
+        options.tail = 0
+        options.output = path
+        _ = try Renderer.render(chain, options)
+    }
+
+    @Test func playsAFileAndRecordsIt() throws {
+        let server = try JackServer()
+        let scratch = try ScratchFolder()
+        try write(sine(seconds: 0.5), to: scratch.file("in.wav"))
+        let finished = server.host(
+            Example.amp, Example.amp, "--control", "gain=-6", "--control", "2:gain=-6", "--input", scratch.file("in.wav"),
+            "--tail", "0.1", "--record", scratch.file("out.wav"), "--json"
+        ).finish()
+        #expect(finished.status == 0, "\(finished.errors)")
+        let report = try report(finished)
+        #expect(report.seconds == 0.6 && report.sampleRate == 48000 && report.block == 128 && report.lostFrames == 0)
+        let recorded = try SoundFile(reading: scratch.file("out.wav"))
+        #expect(recorded.frameCount == 28800)
+        // The recording begins with the file's first frame, and is what a render gives.
+        let rendered = try render([PluginSetup(Example.amp, ["gain": "-6"]), PluginSetup(Example.amp, ["gain": "-6"])], block: 128) {
+            $0.input = sine(seconds: 0.5)
+            $0.tail = 0.1
+        }
+        let differs = zip(recorded.channels[0], rendered.sound.channels[0]).contains { $0 != $1 }
+        #expect(!differs)
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM, SIGHUP]) func signalEndsItCleanly(number: Int32) throws {
+        let server = try JackServer()
+        let scratch = try ScratchFolder()
+        let host = server.host(Example.amp, "--record", scratch.file("out.wav"), "--json")
+        #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
+        Thread.sleep(forTimeInterval: 0.3)
+        host.signal(number)
+        let finished = host.finish(within: 5)
+        #expect(finished.status == 0, "\(finished.errors)")
+        let report = try report(finished)
+        #expect(report.end == "signal")
+        let recorded = try SoundFile(reading: scratch.file("out.wav"))
+        #expect(Double(recorded.frameCount) == (report.seconds * 48000).rounded())
+        #expect(!server.run("jack_lsp").output.contains("continuo:"))
+    }
+
+    @Test func serverThatGoesAwayIsSaid() throws {
+        for isKilled in [true, false] {
+            let server = try JackServer()
+            let scratch = try ScratchFolder()
+            let host = server.host(
+                Example.fifths, Example.sampler, "--record", scratch.file("out.wav"), "--record-midi", scratch.file("out.mid"))
+            #expect(eventually { server.run("jack_lsp").output.contains("continuo:midi_in") })
+            Thread.sleep(forTimeInterval: 0.2)
+            isKilled ? server.kill() : server.stop()
+            let finished = host.finish(within: 10)
+            #expect(finished.status == 1, "\(finished.errors)")
+            #expect(finished.errors == "Error: the JACK server has gone away: start it again, then continuo\n")
+            #expect(try SoundFile(reading: scratch.file("out.wav")).frameCount > 0)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: scratch.file("out.mid"))).starts(with: Data("MThd".utf8)))
+        }
+    }
+
+    @Test func missingServerIsExplained() throws {
+        let finished = Program([Program.continuo, "host", Example.amp, "--server", "continuo-test-none"]).finish()
+        #expect(finished.status == 1)
+        #expect(finished.errors.hasPrefix("Error: no JACK server 'continuo-test-none' to connect to (none answers): start one"))
+        #expect(finished.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func portsAreConnectedByPattern() throws {
+        let server = try JackServer()
+        let host = server.host(
+            Example.scope, "--connect", "in=system:capture_1", "--connect", "out=system:playback_*", "--connect", "in=nobody:*")
+        #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:in_2\n   system:capture_1") })
+        let ports = server.run("jack_lsp", "-c").output
+        #expect(ports.contains("continuo:in_1\n   system:capture_1"))
+        #expect(ports.contains("continuo:out_1\n   system:playback_1"))
+        #expect(ports.contains("continuo:out_2\n   system:playback_2"))
+        host.signal(SIGINT)
+        let finished = host.finish(within: 5)
+        #expect(finished.errors == "continuo: nothing connected for 'in=nobody:*': no such ports (see jack_lsp)\n")
+    }
+
+    @Test func latencyIsReported() throws {
+        let server = try JackServer(period: 64)
+        let probe = try ProbePlugin()
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let host = server.host(
+            ProbePlugin.uri, ProbePlugin.uri, "--control", "delay=100", "--control", "2:delay=150", "--connect",
+            "in=system:capture_1", "--connect", "out=system:playback_1", "--json")
+        // capture_1 of the dummy driver is one period late by itself.
+        #expect(
+            eventually {
+                server.run("jack_lsp", "-l", "continuo:out_1").output.contains("port capture latency = [ 314 314 ] frames")
+            }, "\(server.run("jack_lsp", "-l", "continuo:out_1").output)")
+        #expect(server.run("jack_lsp").output.contains("continuo:cv_2"))
+        host.signal(SIGINT)
+        let report = try report(host.finish(within: 5))
+        #expect(report.latency == 250)
+        #expect(report.last("features") == 15)  // bounded, fixed, a power of two, live
+        #expect(report.last("minimum_block") == 64 && report.last("maximum_block") == 64)
+        #expect(report.last("last_free_wheeling") == 0)
+        #expect(report.last("optional_cv") == 0)
+    }
+
+    @Test func optionalPortIsThereWhileConnected() throws {
+        let server = try JackServer()
+        let probe = try ProbePlugin()
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let host = server.host(ProbePlugin.uri, "--connect", "cv=system:capture_1", "--json")
+        #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:cv\n   system:capture_1") })
+        Thread.sleep(forTimeInterval: 0.1)
+        host.signal(SIGINT)
+        #expect(try report(host.finish(within: 5)).last("optional_cv") == 1)
+    }
+
+    @Test func blockLengthMayChange() throws {
+        let server = try JackServer(period: 128)
+        let probe = try ProbePlugin()
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let host = server.host(ProbePlugin.uri, "--control", "delay=77", "--json")
+        #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
+        for period in ["512", "64"] {
+            #expect(server.run("jack_bufsize", period).status == 0)
+            Thread.sleep(forTimeInterval: 0.5)
+        }
+        host.signal(SIGINT)
+        let finished = host.finish(within: 5)
+        #expect(finished.status == 0)
+        let report = try report(finished)
+        #expect(report.block == 64)
+        #expect(report.last("maximum_block") == 64)
+        #expect(report.last("longest_block") == 64)  // never more than it was told
+        #expect(report.latency == 77)  // its controls came along
+        #expect(finished.errors.contains("512 frames a period") && finished.errors.contains("64 frames a period"))
+    }
+
+    @Test func freewheelingIsTold() throws {
+        let server = try JackServer()
+        let probe = try ProbePlugin()
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let host = server.host(ProbePlugin.uri, "--monitor")
+        #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
+        #expect(server.run("timeout", "1", "jack_freewheel", "y").status == 0)
+        Thread.sleep(forTimeInterval: 0.3)
+        _ = server.run("timeout", "1", "jack_freewheel", "n")
+        Thread.sleep(forTimeInterval: 0.3)
+        host.signal(SIGINT)
+        let finished = host.finish(within: 5)
+        let told = finished.output.split(separator: "\n").filter { $0.hasPrefix("last_free_wheeling = ") }.map { $0.last }
+        #expect(told == ["0", "1", "0"], "\(finished.output.prefix(2000))")
+    }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Host
+
+/// A plugin made for these tests, compiled when they run: it tells on control ports what the host told it.
+struct ProbePlugin {
+    static let uri = "urn:continuo:test:probe"
+    let scratch: ScratchFolder
+    let world: World
+
+    /// - Parameters:
+    ///   - extra: more Turtle for the plugin's own description.
+    ///   - defines: `-D` options for its C source.
+    init(extra: String = "", defines: [String] = [], hasBinary: Bool = true) throws {
+        scratch = try ScratchFolder()
+        try scratch.write("lv2/probe.lv2/manifest.ttl", ProbePlugin.turtle(extra))
+        let source = try scratch.write("probe.c", ProbePlugin.source)
+        if hasBinary {
+            let compiler = Process()
+            compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            compiler.arguments = ["clang", "-shared", "-fPIC", "-O1", source, "-o", scratch.file("lv2/probe.lv2/probe.so")]
+                + defines.map { "-D\($0)" }
+            try compiler.run()
+            compiler.waitUntilExit()
+            guard compiler.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
+        }
+        world = World(path: "\(scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2")
+    }
+
+    static let controls = [
+        "sample_rate", "minimum_block", "maximum_block", "nominal_block", "sequence_size", "features", "longest_block",
+        "last_free_wheeling", "last_enabled", "last_tempo", "positions", "optional_cv", "atom_capacity", "runs",
+    ]
+
+    private static func turtle(_ extra: String) -> String {
+        var ports = """
+            [ a lv2:InputPort, lv2:AudioPort ; lv2:index 0 ; lv2:symbol "in" ; lv2:name "In" ] ,
+            [ a lv2:OutputPort, lv2:AudioPort ; lv2:index 1 ; lv2:symbol "out" ; lv2:name "Out" ] ,
+            [ a lv2:InputPort, atom:AtomPort ; atom:bufferType atom:Sequence ; atom:supports time:Position ;
+              lv2:designation lv2:control ; rsz:minimumSize 70000 ; lv2:index 2 ; lv2:symbol "control" ; lv2:name "Control" ] ,
+            [ a lv2:OutputPort, atom:AtomPort ; atom:bufferType atom:Sequence ; rsz:minimumSize 70000 ;
+              lv2:index 3 ; lv2:symbol "notify" ; lv2:name "Notify" ] ,
+            [ a lv2:InputPort, lv2:ControlPort ; lv2:designation lv2:freeWheeling ; lv2:portProperty lv2:toggled ;
+              lv2:index 4 ; lv2:symbol "free" ; lv2:name "Free" ; lv2:default 0 ; lv2:minimum 0 ; lv2:maximum 1 ] ,
+            [ a lv2:InputPort, lv2:ControlPort ; lv2:designation lv2:enabled ; lv2:portProperty lv2:toggled ;
+              lv2:index 5 ; lv2:symbol "enabled" ; lv2:name "Enabled" ; lv2:default 1 ; lv2:minimum 0 ; lv2:maximum 1 ] ,
+            [ a lv2:InputPort, lv2:ControlPort ; lv2:designation time:beatsPerMinute ;
+              lv2:index 6 ; lv2:symbol "bpm" ; lv2:name "Tempo" ; lv2:default 1 ; lv2:minimum 0 ; lv2:maximum 999 ] ,
+            [ a lv2:InputPort, lv2:CVPort ; lv2:portProperty lv2:connectionOptional ;
+              lv2:index 7 ; lv2:symbol "cv" ; lv2:name "CV" ] ,
+            [ a lv2:OutputPort, lv2:ControlPort ; lv2:designation lv2:latency ; lv2:portProperty lv2:reportsLatency ;
+              lv2:index 8 ; lv2:symbol "latency" ; lv2:name "Latency" ] ,
+            [ a lv2:InputPort, lv2:ControlPort ; lv2:index 9 ; lv2:symbol "delay" ; lv2:name "Delay" ;
+              lv2:default 0 ; lv2:minimum 0 ; lv2:maximum 4000 ]
+            """
+        for (i, symbol) in controls.enumerated() {
+            ports += """
+                 ,
+                [ a lv2:OutputPort, lv2:ControlPort ; lv2:index \(10 + i) ; lv2:symbol "\(symbol)" ; lv2:name "\(symbol)" ]
+                """
+        }
+        return """
+            @prefix atom: <http://lv2plug.in/ns/ext/atom#> .
+            @prefix bufsz: <http://lv2plug.in/ns/ext/buf-size#> .
+            @prefix doap: <http://usefulinc.com/ns/doap#> .
+            @prefix lv2: <http://lv2plug.in/ns/lv2core#> .
+            @prefix opts: <http://lv2plug.in/ns/ext/options#> .
+            @prefix rsz: <http://lv2plug.in/ns/ext/resize-port#> .
+            @prefix time: <http://lv2plug.in/ns/ext/time#> .
+            @prefix urid: <http://lv2plug.in/ns/ext/urid#> .
+            <\(uri)> a lv2:Plugin ; lv2:binary <probe.so> ; doap:name "Probe" ;
+              lv2:requiredFeature urid:map, opts:options, bufsz:boundedBlockLength ; \(extra)
+              lv2:port \(ports) .
+            """
+    }
+
+    private static let source = #"""
+        #include <lv2/atom/util.h>
+        #include <lv2/buf-size/buf-size.h>
+        #include <lv2/core/lv2.h>
+        #include <lv2/options/options.h>
+        #include <lv2/parameters/parameters.h>
+        #include <lv2/time/time.h>
+        #include <lv2/urid/urid.h>
+        #include <stdlib.h>
+        #include <string.h>
+
+        enum { CONTROLS = 14, DELAY = 4096 };
+        typedef struct {
+            void* ports[10 + CONTROLS];
+            float told[CONTROLS];
+            float line[DELAY];
+            unsigned at;
+            LV2_URID position;
+        } Probe;
+
+        static LV2_Handle instantiate(
+            const LV2_Descriptor* d, double rate, const char* bundle, const LV2_Feature* const* features) {
+            Probe* probe = calloc(1, sizeof(Probe));
+            LV2_URID_Map* map = NULL;
+            const LV2_Options_Option* options = NULL;
+            for (int i = 0; features[i]; ++i) {
+                if (!strcmp(features[i]->URI, LV2_URID__map)) map = features[i]->data;
+                if (!strcmp(features[i]->URI, LV2_OPTIONS__options)) options = features[i]->data;
+                if (!strcmp(features[i]->URI, LV2_BUF_SIZE__boundedBlockLength)) probe->told[5] += 1;
+                if (!strcmp(features[i]->URI, LV2_BUF_SIZE__fixedBlockLength)) probe->told[5] += 2;
+                if (!strcmp(features[i]->URI, LV2_BUF_SIZE__powerOf2BlockLength)) probe->told[5] += 4;
+                if (!strcmp(features[i]->URI, LV2_CORE__isLive)) probe->told[5] += 8;
+            }
+        #ifdef REFUSE
+            free(probe);
+            return NULL;
+        #endif
+            probe->position = map->map(map->handle, LV2_TIME__Position);
+            const char* names[] = {
+                LV2_PARAMETERS__sampleRate, LV2_BUF_SIZE__minBlockLength, LV2_BUF_SIZE__maxBlockLength,
+                "http://lv2plug.in/ns/ext/buf-size#nominalBlockLength", LV2_BUF_SIZE__sequenceSize};
+            for (; options && options->key; ++options) {
+                for (int i = 0; i < 5; ++i) {
+                    if (options->key != map->map(map->handle, names[i])) continue;
+                    probe->told[i] = i == 0 ? *(const float*)options->value : (float)*(const int32_t*)options->value;
+                }
+            }
+            return probe;
+        }
+
+        static void connect_port(LV2_Handle handle, uint32_t port, void* data) { ((Probe*)handle)->ports[port] = data; }
+
+        static void run(LV2_Handle handle, uint32_t frames) {
+            Probe* probe = handle;
+            const float* in = probe->ports[0];
+            float* out = probe->ports[1];
+            const LV2_Atom_Sequence* control = probe->ports[2];
+            const unsigned delay = (unsigned)*(const float*)probe->ports[9];
+            for (uint32_t i = 0; i < frames; ++i) {
+                probe->line[probe->at % DELAY] = in[i];
+                out[i] = probe->line[(probe->at + DELAY - delay) % DELAY];
+                ++probe->at;
+            }
+            LV2_ATOM_SEQUENCE_FOREACH(control, event) {
+                const LV2_Atom_Object* object = (const LV2_Atom_Object*)&event->body;
+                if (object->body.otype == probe->position) probe->told[10] += 1;
+            }
+            if (frames > probe->told[6]) probe->told[6] = (float)frames;
+            probe->told[7] = *(const float*)probe->ports[4];
+            probe->told[8] = *(const float*)probe->ports[5];
+            probe->told[9] = *(const float*)probe->ports[6];
+            probe->told[11] = probe->ports[7] != NULL;
+            probe->told[12] = (float)((const LV2_Atom*)probe->ports[3])->size;
+            probe->told[13] += 1;
+            ((LV2_Atom_Sequence*)probe->ports[3])->atom.size = 8;
+            ((LV2_Atom_Sequence*)probe->ports[3])->atom.type = ((const LV2_Atom*)control)->type;
+            *(float*)probe->ports[8] = (float)delay;
+            for (int i = 0; i < CONTROLS; ++i) *(float*)probe->ports[10 + i] = probe->told[i];
+        }
+
+        static void cleanup(LV2_Handle handle) { free(handle); }
+
+        static const LV2_Descriptor descriptor = {
+            "urn:continuo:test:probe", instantiate, connect_port, NULL, run, NULL, cleanup, NULL};
+        LV2_SYMBOL_EXPORT
+        const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index == 0 ? &descriptor : NULL; }
+        """#
+}
+
+extension Report {
+    /// The last value of a control output.
+    func last(_ symbol: String) -> Double? { controlOutputs.last { $0.symbol == symbol }?.last }
+}
