@@ -90,7 +90,7 @@ def phrase(rng, low, high):
         elif style == "drift":
             bend[inside] = 0.4 * smooth_noise(rng, int(inside.sum()), 60)
         time = end + (rng.uniform(0.05, 0.8) if rng.random() < 0.2 else 0)
-    return notes, np.clip(bend, -11.9, 11.9) + rng.uniform(-0.5, 0.5) * (rng.random() < 0.5)
+    return notes, np.clip(bend + rng.uniform(-0.5, 0.5) * (rng.random() < 0.5), -11.9, 11.9)
 
 
 def play(notes, bend, program, channel=0):
@@ -255,7 +255,8 @@ def voice(rng):
     f0 = pyworld.stonemask(audio, f0, t, RATE)
     spectrum = pyworld.cheaptrick(audio, f0, t, RATE)
     aperiodicity = pyworld.d4c(audio, f0, t, RATE)
-    voiced = f0 > 0
+    # Where D4C hears no period WORLD synthesises noise, whatever f0 says.
+    voiced = (f0 > 0) & (aperiodicity[:, : aperiodicity.shape[1] // 8].mean(axis=1) < 0.6)
     filled = np.interp(t, t[voiced], f0[voiced]) if voiced.any() else np.full(len(t), 150.0)
     style = rng.choice(["spoken", "sung", "glided"], p=[0.35, 0.45, 0.2])
     median = 2 ** rng.uniform(np.log2(65), np.log2(900))

@@ -1,0 +1,74 @@
+"""Continuo Pitch's network as a tracker, from a checkpoint, and its delay after a step in pitch.
+
+    python evaluate.py RUN/last.pt        prints the delay for steps up and down over the range
+"""
+
+import sys
+
+import numpy as np
+import torch
+
+import features
+import network
+
+
+def load(path):
+    """(features.Features, network.Network) with the averaged weights of a checkpoint."""
+    saved = torch.load(path, map_location="cpu")
+    front = features.Features(features.SETTINGS[saved["setting"]])
+    model = network.Network()
+    model.load_state_dict({k.removeprefix("module."): v for k, v in saved["average"].items()
+                           if k.startswith("module.")})
+    return front.eval(), model.to(memory_format=torch.channels_last).eval()
+
+
+def estimate(front, model, audio):
+    """f0 (Hz), voicing, onset probability and loudness (dB) per frame as they come out: hop 10 ms, causal."""
+    with torch.no_grad():
+        x, level = front(torch.as_tensor(audio, dtype=torch.float32)[None])
+        logits, heads, _ = model(x.contiguous(memory_format=torch.channels_last), level)
+    heads = heads[0]
+    return (network.decode(logits)[0].numpy(), torch.sigmoid(heads[:, 0]).numpy(), torch.sigmoid(heads[:, 1]).numpy(),
+            20 * heads[:, 2].numpy())
+
+
+def tracker(path):
+    """`track(audio)` for training/peers: times are of what the estimates speak of, not of when they are made."""
+    front, model = load(path)
+
+    def track(audio):
+        f0, voicing, _, _ = estimate(front, model, audio)
+        times = (features.HOP * np.arange(1, len(f0) + 1) - front.setting.delay) / features.RATE
+        return times, f0, voicing
+
+    return track
+
+
+def delay(front, model, low, high, phase=0):
+    """Seconds from a step low → high until an output that is made beyond the middle (in log frequency)."""
+    step = features.RATE + phase
+    f = np.where(np.arange(2 * features.RATE) < step, low, high)
+    turn = 2 * np.pi * np.cumsum(f) / features.RATE
+    tone = sum(np.sin(k * turn) / k for k in range(1, 13) if k * max(low, high) < 7600) * 0.2
+    f0, *_ = estimate(front, model, tone)
+    made = features.HOP * np.arange(1, len(f0) + 1)
+    beyond = (np.log(f0 / np.sqrt(low * high)) * np.sign(high - low) > 0) & (made > step)
+    settled = np.flatnonzero(~beyond & (made > step))
+    first = settled[-1] + 1 if len(settled) else np.flatnonzero(made > step)[0]
+    return (made[min(first, len(made) - 1)] - step) / features.RATE
+
+
+def main():
+    front, model = load(sys.argv[1])
+    every = []
+    for low in (55, 110, 220, 440, 880):
+        for ratio in (2 ** (2 / 12), 2 ** (7 / 12)):
+            for a, b in ((low, low * ratio), (low * ratio, low)):
+                d = [delay(front, model, a, b, phase) for phase in range(0, 160, 20)]
+                every += d
+                print(f"{a:6.0f} → {b:6.0f} Hz: {1e3 * np.mean(d):5.1f} ms (at most {1e3 * np.max(d):.1f})")
+    print(f"median {1e3 * np.median(every):.1f} ms, mean {1e3 * np.mean(every):.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
