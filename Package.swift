@@ -53,9 +53,10 @@ var dependencies: [Package.Dependency] = []
 if !threadSanitizer {
     targets += [
         // Floor 2: numbers
-        .target(name: "KernelsBaseline", dependencies: ["CRealtime"], swiftSettings: engine),
-        .target(name: "KernelsAVX2", dependencies: ["CRealtime"], swiftSettings: engine + avx2),
-        .target(name: "KernelsAVX512", dependencies: ["CRealtime"], swiftSettings: engine + avx512),
+        .target(name: "BaselineRuntime", swiftSettings: engine),  // why: see its source
+        .target(name: "KernelsBaseline", dependencies: ["BaselineRuntime"], swiftSettings: engine),
+        .target(name: "KernelsAVX2", dependencies: ["BaselineRuntime"], swiftSettings: engine + avx2),
+        .target(name: "KernelsAVX512", dependencies: ["BaselineRuntime"], swiftSettings: engine + avx512),
         .target(
             name: "Neural", dependencies: ["CRealtime", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"],
             swiftSettings: engine),

@@ -63,31 +63,31 @@ func map(
 }
 
 /// 1/(1 + e^(−x)), within 2e-7 (absolute) of the exact value. In place is allowed, here and below.
-@inline(never)
+@export(interface) @inline(never)
 public func sigmoid(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { logistic($0) }
 }
 
 /// tanh x, within 3e-7 (relative) of the exact value.
-@inline(never)
+@export(interface) @inline(never)
 public func tanh(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { hyperbolicTangent($0) }
 }
 
 /// e^x, within 3e-7 (relative) of the exact value between −87 and 88; saturating outside.
-@inline(never)
+@export(interface) @inline(never)
 public func exp(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { exponential($0) }
 }
 
 /// max(x, 0)
-@inline(never)
+@export(interface) @inline(never)
 public func relu(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { maximum($0, V.zero) }
 }
 
 /// `output[row][c] = input[row][c]·scale[c] + shift[c]`
-@inline(never)
+@export(interface) @inline(never)
 public func affine(
     _ rows: Int, _ channels: Int, _ input: UnsafePointer<Float>, _ scale: UnsafePointer<Float>,
     _ shift: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>
@@ -108,7 +108,7 @@ public func affine(
 }
 
 /// `output[row][c]` = the largest of `input[row·stride ..< row·stride + size][c]`
-@inline(never)
+@export(interface) @inline(never)
 public func maximumOfRows(
     _ rows: Int, _ channels: Int, _ size: Int, _ stride: Int, _ input: UnsafePointer<Float>,
     _ output: UnsafeMutablePointer<Float>
@@ -167,7 +167,7 @@ func moments(_ count: Int, _ x: UnsafePointer<Float>) -> (mean: Double, squares:
 }
 
 /// `output = (input − mean) / max(deviation, least)`, the deviation being the unbiased one (divided by count − 1).
-@inline(never)
+@export(interface) @inline(never)
 public func standardise(
     _ count: Int, _ input: UnsafePointer<Float>, _ least: Float, _ output: UnsafeMutablePointer<Float>
 ) {
@@ -179,7 +179,7 @@ public func standardise(
 }
 
 /// Layer normalisation of each row: `(x − mean)/√(variance + epsilon)·scale + shift`, the variance divided by `channels`.
-@inline(never)
+@export(interface) @inline(never)
 public func normaliseRows(
     _ rows: Int, _ channels: Int, _ input: UnsafePointer<Float>, _ epsilon: Float, _ scale: UnsafePointer<Float>,
     _ shift: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>
@@ -206,7 +206,7 @@ public func normaliseRows(
 /// h ← (1 − z)·n + z·h.
 ///
 /// - input, hidden: three gates [r, z, n] of `stride` floats each, biases included; state: `units` floats, updated in place
-@inline(never)
+@export(interface) @inline(never)
 public func updateGatedState(
     _ units: Int, _ stride: Int, _ input: UnsafePointer<Float>, _ hidden: UnsafePointer<Float>,
     _ state: UnsafeMutablePointer<Float>
