@@ -23,7 +23,7 @@ def load(path):
 
 
 def estimate(front, model, audio):
-    """f0 (Hz), voicing, onset probability and loudness (dB) per frame as they come out: hop 10 ms, causal."""
+    """f0 (Hz), voicing, onset probability and loudness (dB) per frame as they come out: one each hop, causal."""
     with torch.no_grad():
         x, level = front(torch.as_tensor(audio, dtype=torch.float32)[None])
         logits, heads, _ = model(x.contiguous(memory_format=torch.channels_last), level)
@@ -38,7 +38,7 @@ def tracker(path):
 
     def track(audio):
         f0, voicing, _, _ = estimate(front, model, audio)
-        times = (features.HOP * np.arange(1, len(f0) + 1) - front.setting.delay) / features.RATE
+        times = (front.setting.hop * np.arange(1, len(f0) + 1) - front.setting.delay) / features.RATE
         return times, f0, voicing
 
     return track
@@ -51,7 +51,7 @@ def delay(front, model, low, high, phase=0):
     turn = 2 * np.pi * np.cumsum(f) / features.RATE
     tone = sum(np.sin(k * turn) / k for k in range(1, 13) if k * max(low, high) < 7600) * 0.2
     f0, *_ = estimate(front, model, tone)
-    made = features.HOP * np.arange(1, len(f0) + 1)
+    made = front.setting.hop * np.arange(1, len(f0) + 1)
     beyond = (np.log(f0 / np.sqrt(low * high)) * np.sign(high - low) > 0) & (made > step)
     settled = np.flatnonzero(~beyond & (made > step))
     first = settled[-1] + 1 if len(settled) else np.flatnonzero(made > step)[0]

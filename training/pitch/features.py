@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 RATE = 16000
-HOP = 160
 FFT = 2048
 LOWEST = 27.5  # Hz, bin 0
 BINS_PER_OCTAVE = 36
@@ -24,17 +23,21 @@ FLOOR = 1e-10  # added to power
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """Window lengths (rise into the past, fall to the newest sample), correlated stretch and delay, in samples."""
+    """Window lengths (rise into the past, fall to the newest sample), correlated stretch, delay and hop, in samples.
+
+    The delay is shorter than the windows' centres: the network has learned to say where the pitch is going.
+    """
 
     name: str
     long: tuple
     short: tuple
     stretch: int
     delay: int
+    hop: int
 
 
-STANDARD = Setting("standard", long=(832, 128), short=(256, 96), stretch=400, delay=304)
-QUICK = Setting("quick", long=(416, 64), short=(192, 48), stretch=192, delay=144)
+STANDARD = Setting("standard", long=(832, 96), short=(256, 64), stretch=320, delay=224, hop=160)
+QUICK = Setting("quick", long=(416, 48), short=(160, 32), stretch=176, delay=96, hop=80)
 SETTINGS = {s.name: s for s in (STANDARD, QUICK)}
 
 
@@ -118,8 +121,8 @@ class Features(torch.nn.Module):
         return (r[..., self.lags] * self.lag_weights).sum(-1)
 
     def forward(self, audio):
-        padded = torch.nn.functional.pad(audio, (FFT - HOP, 0))
-        frames = padded.unfold(-1, FFT, HOP)
+        hop = self.setting.hop
+        frames = torch.nn.functional.pad(audio, (FFT - hop, 0)).unfold(-1, FFT, hop)
         long, short = self.spectrum(frames, self.long), self.spectrum(frames, self.short)
 
         def relative(db):

@@ -39,10 +39,10 @@ class Data:
         return len(self.audio)
 
     def excerpt(self, index, start, setting):
-        """Audio and labels of the frames whose newest samples are start + HOP·(1…): see features.py for `delay`."""
+        """Audio and labels of the frames whose newest samples are start + hop·(1…): see features.py for `delay`."""
         frames = WARM + FRAMES
-        audio = self.audio[index, start: start + frames * features.HOP].astype(np.float32) / 32768
-        instants = start + features.HOP * np.arange(1, frames + 1) - setting.delay
+        audio = self.audio[index, start: start + frames * setting.hop].astype(np.float32) / 32768
+        instants = start + setting.hop * np.arange(1, frames + 1) - setting.delay
         grid = np.clip(np.round(instants / 40).astype(int), 0, self.f0.shape[1] - 1)
         f0 = np.where(instants >= 0, self.f0[index, grid], 0)
         since = instants[:, None] / features.RATE - self.onset[index][None, :]
@@ -77,7 +77,7 @@ def batch(data, indices, step, setting):
     rng = np.random.default_rng([step, 77])
     generator = torch.Generator().manual_seed(step)
     picks = rng.choice(indices, BATCH)
-    last = data.audio.shape[1] - (WARM + FRAMES) * features.HOP
+    last = data.audio.shape[1] - (WARM + FRAMES) * setting.hop
     parts = [data.excerpt(i, int(rng.integers(0, last)), setting) for i in picks]
     audio, f0, onset, sure, level = (torch.tensor(np.stack(v)) for v in zip(*parts))
     samples = audio.shape[1]
@@ -190,7 +190,7 @@ def main():
 
     while step < arguments.steps:
         done = step / arguments.steps
-        rate = arguments.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * done)) + 2e-5
+        rate = float(arguments.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * done)) + 2e-5)
         for group in optimiser.param_groups:
             group["lr"] = rate
         pitch, voicing, onset, loud, _ = losses(model, front, batch(data, training, step, setting))
