@@ -130,19 +130,18 @@ struct cr_thread {
     cr_thread_body body;
     void* context;
     int priority;
-    volatile cr_schedule schedule;
+    int schedule;  // a cr_schedule, atomic
     char name[16];
 };
 
 static void* thread_main(void* argument) {
     cr_thread* self = argument;
-    self->schedule = CR_SCHEDULE_NORMAL;
     if (self->priority > 0) {
         const struct sched_param parameter = {.sched_priority = self->priority};
         if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameter) == 0)
-            self->schedule = CR_SCHEDULE_REALTIME;
+            __atomic_store_n(&self->schedule, CR_SCHEDULE_REALTIME, __ATOMIC_RELEASE);
         else if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), -11) == 0)
-            self->schedule = CR_SCHEDULE_NICE;
+            __atomic_store_n(&self->schedule, CR_SCHEDULE_NICE, __ATOMIC_RELEASE);
     }
     cr_flush_denormals();
     self->body(self->context);
@@ -170,7 +169,7 @@ cr_thread* cr_thread_start(const char* name, int priority, cr_thread_body body, 
     return thread;
 }
 
-cr_schedule cr_thread_schedule(const cr_thread* thread) { return thread->schedule; }
+cr_schedule cr_thread_schedule(const cr_thread* thread) { return (cr_schedule)__atomic_load_n(&thread->schedule, __ATOMIC_ACQUIRE); }
 
 void cr_thread_join(cr_thread* thread) {
     pthread_join(thread->thread, NULL);
