@@ -1,0 +1,174 @@
+import CRealtime
+import Neural
+import Realtime
+import Signal
+
+/// The pitch tracker's inference side: host-rate sound in, pitch frames out. Streaming (as a `StreamingEngine`, on the inference
+/// thread) and offline analysis run this same code.
+///
+/// Sound is resampled to 16 kHz; frame k looks at the 1,024 samples (64 ms) centred on its time, k · 2.5 ms. A coarser hop leaves
+/// frames out, so the hop may change at any moment while everything stays in place.
+public final class PitchEngine: StreamingEngine {
+    public struct Settings: BitwiseCopyable, Sendable {
+        /// Every how many base frames one is computed: 1, 2, 4 or 8 for hops of 2.5, 5, 10 and 20 ms.
+        public var stride: Int
+        /// Range of the fundamental, Hz.
+        public var lowest: Float
+        public var highest: Float
+
+        public init(stride: Int = 4, lowest: Float = 31.7, highest: Float = 2006) {
+            self.stride = stride
+            self.lowest = lowest
+            self.highest = highest
+        }
+    }
+
+    public static var modelRate: Int { CREPE.sampleRate }
+    /// Samples at 16 kHz between base frames.
+    public static var baseHop: Int { 40 }
+    static var window: Int { CREPE.windowSize }
+    /// Half the length over which a frame's level is measured, in samples at 16 kHz.
+    private static var levelReach: Int { 256 }
+
+    public let sampleRate: Int
+    public let maximumBatch: Int
+    private let model: CREPE
+    private let resampler: Resampler
+    /// The last `capacity` samples at 16 kHz; `signalEnd` counts all samples ever made.
+    private let signal: UnsafeMutablePointer<Float>
+    private static var capacity: Int { 16_384 }
+    /// Samples that stay when the buffer is full: a whole batch of windows at the coarsest hop.
+    private static var kept: Int { 8192 }
+    private var held = 0
+    private var signalEnd = 0
+    private let resampled: UnsafeMutablePointer<Float>
+    private let activations: UnsafeMutablePointer<Float>
+    private var decoder = CREPEDecoder()
+    private var decoderLowest: Float = 31.7
+    private var decoderHighest: Float = 2006
+
+    /// Most host samples that one `feed` takes at a time internally.
+    private static var feedPiece: Int { 512 }
+
+    /// - Parameters:
+    ///   - weights: may be shared by any number of engines.
+    ///   - sampleRate: the host's, in Hz.
+    ///   - maximumBatch: frames computed at once, 1 to 16 (offline; a live stream computes one at a time).
+    public init(weights: CREPEWeights, sampleRate: Int, maximumBatch: Int = 1) throws(ModelError) {
+        self.sampleRate = sampleRate
+        self.maximumBatch = min(max(1, maximumBatch), 16)
+        model = try CREPE(weights: weights, maximumBatch: self.maximumBatch)
+        resampler = Resampler(from: sampleRate, to: Self.modelRate)
+        signal = allocateZeroed(Float.self, Self.capacity + Self.window)
+        resampled = allocateZeroed(Float.self, resampler.maximumOutput(for: Self.feedPiece))
+        activations = allocateZeroed(Float.self, CREPE.bins * self.maximumBatch)
+        reset()
+    }
+
+    deinit {
+        cr_free(signal)
+        cr_free(resampled)
+        cr_free(activations)
+    }
+
+    /// Where the frames lie on the host's time axis.
+    ///
+    /// - Parameter inferenceBudget: seconds that a frame may take.
+    public static func timing(sampleRate: Int, inferenceBudget: Double) -> StreamTiming {
+        // Frame k's last sample at 16 kHz is number 40 k + 511, which the resampler makes once it has heard `reach` further.
+        let reach = Resampler(from: sampleRate, to: modelRate).reach
+        let half = ((window / 2 - 1) * sampleRate + modelRate - 1) / modelRate
+        return StreamTiming(
+            hopNumerator: baseHop * sampleRate, hopDenominator: modelRate, lookahead: half + reach + 1,
+            inferenceBudget: Int(cr_ceil_f64(inferenceBudget * Double(sampleRate))))
+    }
+
+    public var capacity: CREPE.Capacity { model.capacity }
+
+    // MARK: StreamingEngine
+
+    public func feed(_ input: UnsafePointer<Float>, count: Int) {
+        var done = 0
+        while done < count {
+            let piece = min(count - done, Self.feedPiece)
+            append(resampler.process(input + done, count: piece, into: resampled))
+            done += piece
+        }
+    }
+
+    public func infer(frame: Int, settings: Settings) -> PitchFrame {
+        var result = PitchFrame(index: frame, frequency: 0, confidence: 0, level: PitchFrame.silence)
+        guard frame >= 0, frame % max(1, settings.stride) == 0 else { return result }
+        infer(first: frame, count: 1, settings: settings) { result = $0 }
+        return result
+    }
+
+    /// Computes `count` frames, `settings.stride` base frames apart from `first` on, whose input has all been fed. At most
+    /// `maximumBatch`.
+    func infer(first: Int, count: Int, settings: Settings, _ body: (PitchFrame) -> Void) {
+        let hop = settings.stride * Self.baseHop
+        let start = first * Self.baseHop - Self.window / 2 - (signalEnd - held)
+        // Only an overload can leave a window out of reach.
+        let inReach = count <= maximumBatch && start >= 0 && start + (count - 1) * hop + Self.window <= held
+        if settings.lowest != decoderLowest || settings.highest != decoderHighest {
+            decoderLowest = settings.lowest
+            decoderHighest = settings.highest
+            decoder = CREPEDecoder(lowest: decoderLowest, highest: decoderHighest)
+        }
+        // Silence has no pitch, and normalising it to unit variance would make one of its last bit.
+        var sounding = false
+        if inReach {
+            for index in 0..<count where level(signal + start + index * hop, Self.window) > -100 { sounding = true }
+            if sounding { model.activations(samples: signal + start, hop: hop, count: count, into: activations) }
+        }
+        for index in 0..<count {
+            var result = PitchFrame(
+                index: first + index * settings.stride, frequency: 0, confidence: 0, level: PitchFrame.silence)
+            if inReach {
+                let window = signal + start + index * hop
+                result.level = level(window + Self.window / 2 - Self.levelReach, 2 * Self.levelReach)
+                if sounding && level(window, Self.window) > -100 {
+                    let pitch = decoder.decode(activations + index * CREPE.bins)
+                    result.frequency = pitch.frequency
+                    result.confidence = pitch.confidence
+                }
+            }
+            body(result)
+        }
+    }
+
+    public func reset() {
+        resampler.reset()
+        // The window of frame 0 begins half a window before the first sample.
+        held = Self.window / 2
+        signalEnd = 0
+        cr_zero(signal, Self.capacity * MemoryLayout<Float>.stride)
+    }
+
+    public func takeOver(from previous: PitchEngine) {
+        guard previous.sampleRate == sampleRate else { return }
+        resampler.copyState(from: previous.resampler)
+        held = previous.held
+        signalEnd = previous.signalEnd
+        cr_move(signal, previous.signal, Self.capacity * MemoryLayout<Float>.stride)
+    }
+
+    // MARK: Signal at 16 kHz
+
+    private func append(_ count: Int) {
+        if held + count > Self.capacity {
+            cr_move(signal, signal + (held - Self.kept), Self.kept * MemoryLayout<Float>.stride)
+            held = Self.kept
+        }
+        cr_move(signal + held, resampled, count * MemoryLayout<Float>.stride)
+        held += count
+        signalEnd += count
+    }
+
+    private func level(_ samples: UnsafePointer<Float>, _ count: Int) -> Float {
+        var sum: Float = 0
+        for index in 0..<count { sum += samples[index] * samples[index] }
+        let meanSquare = sum / Float(count)
+        return meanSquare > 1e-12 ? 10 * cr_log10(meanSquare) : PitchFrame.silence
+    }
+}

@@ -1,0 +1,23 @@
+/// One estimate of a sound's pitch.
+public struct PitchFrame: BitwiseCopyable, Sendable, Equatable {
+    /// Frame number on the base grid (`PitchEngine.baseHop`); its time is that many hops after the start.
+    public var index: Int
+    /// Fundamental frequency in Hz; 0 where there is no estimate.
+    public var frequency: Float
+    /// Confidence (periodicity), 0 … 1.
+    public var confidence: Float
+    /// Level around the frame's time: root mean square over 32 ms in dB relative to full scale; −120 for silence.
+    public var level: Float
+
+    public init(index: Int, frequency: Float, confidence: Float, level: Float) {
+        self.index = index
+        self.frequency = frequency
+        self.confidence = confidence
+        self.level = level
+    }
+
+    /// The frame's time in seconds.
+    public var time: Double { Double(index * PitchEngine.baseHop) / Double(PitchEngine.modelRate) }
+
+    static var silence: Float { -120 }
+}
