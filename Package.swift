@@ -27,8 +27,8 @@ let engine: [SwiftSetting] = embedded
 /// A plugin's C shim: only what `plugin.map` names is exported, and nothing may stay undefined.
 func plugin(_ name: String, core: String) -> Target {
     .target(
-        name: "Continuo\(name)", dependencies: [.byName(name: core), "CRealtime"], path: "Plugins/\(name)",
-        cSettings: [.unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-fvisibility=hidden"])],
+        name: "Continuo\(name)", dependencies: [.byName(name: core), .byName(name: "C\(core)"), "CRealtime"], path: "Plugins/\(name)",
+        cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"])],
         linkerSettings: embedded
             ? [
                 .unsafeFlags([
@@ -42,7 +42,7 @@ func plugin(_ name: String, core: String) -> Target {
 
 var targets: [Target] = [
     // Floor 0: system headers
-    .target(name: "CRealtime", cSettings: [.unsafeFlags(["-std=c11", "-Wall", "-Wextra"])]),
+    .target(name: "CRealtime", cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra"])]),
     // Floor 1: threads and time
     .target(name: "Realtime", dependencies: ["CRealtime"], swiftSettings: engine),
 ]
@@ -61,9 +61,11 @@ if !threadSanitizer {
             name: "Neural", dependencies: ["CRealtime", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"],
             swiftSettings: engine),
         .target(name: "Signal", dependencies: ["CRealtime"], swiftSettings: engine),
-        // Floor 3: engines
+        // Floor 3: engines, and their C interfaces
+        .target(name: "CPitchTracker"),
         .target(
-            name: "PitchTracker", dependencies: ["CRealtime", "Realtime", "Neural", "Signal"], swiftSettings: engine),
+            name: "PitchTracker", dependencies: ["CPitchTracker", "CRealtime", "Realtime", "Neural", "Signal"],
+            swiftSettings: engine),
         // Floor 4: plugins
         plugin("Pitch", core: "PitchTracker"),
     ]
@@ -91,7 +93,7 @@ if !embedded && !threadSanitizer {
         // Floor 4: the host; files and pictures; downloaded models
         .target(
             name: "CHost", dependencies: ["CRealtime", "CJACK", "CLilv"],
-            cSettings: [.unsafeFlags(["-std=c11", "-Wall", "-Wextra"])]),
+            cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra"])]),
         .target(
             name: "Host",
             dependencies: ["CHost", "CRealtime", "CSndfile", .product(name: "TOMLKit", package: "TOMLKit")]),

@@ -87,12 +87,6 @@ bool cr_file_is_readable(const char* path) { return access(path, R_OK) == 0; }
 
 void cr_print_error(const char* text) { fprintf(stderr, "%s\n", text); }
 
-uint64_t cr_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 void cr_sleep(uint64_t nanoseconds) {
     struct timespec left = {(time_t)(nanoseconds / 1000000000u), (long)(nanoseconds % 1000000000u)};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {}

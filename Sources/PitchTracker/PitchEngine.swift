@@ -32,7 +32,7 @@ public final class PitchEngine: StreamingEngine {
 
     public let sampleRate: Int
     public let maximumBatch: Int
-    private let model: CREPE
+    private let model: CREPE?
     private let resampler: Resampler
     /// The last `capacity` samples at 16 kHz; `signalEnd` counts all samples ever made.
     private let signal: UnsafeMutablePointer<Float>
@@ -51,13 +51,17 @@ public final class PitchEngine: StreamingEngine {
     private static var feedPiece: Int { 512 }
 
     /// - Parameters:
-    ///   - weights: may be shared by any number of engines.
+    ///   - weights: may be shared by any number of engines; `nil` (no model yet) estimates nothing.
     ///   - sampleRate: the host's, in Hz.
     ///   - maximumBatch: frames computed at once, 1 to 16 (offline; a live stream computes one at a time).
-    public init(weights: CREPEWeights, sampleRate: Int, maximumBatch: Int = 1) throws(ModelError) {
+    public init(weights: CREPEWeights?, sampleRate: Int, maximumBatch: Int = 1) throws(ModelError) {
         self.sampleRate = sampleRate
         self.maximumBatch = min(max(1, maximumBatch), 16)
-        model = try CREPE(weights: weights, maximumBatch: self.maximumBatch)
+        if let weights {
+            model = try CREPE(weights: weights, maximumBatch: self.maximumBatch)
+        } else {
+            model = nil
+        }
         resampler = Resampler(from: sampleRate, to: Self.modelRate)
         signal = allocateZeroed(Float.self, Self.capacity + Self.window)
         resampled = allocateZeroed(Float.self, resampler.maximumOutput(for: Self.feedPiece))
@@ -83,7 +87,7 @@ public final class PitchEngine: StreamingEngine {
             inferenceBudget: Int(cr_ceil_f64(inferenceBudget * Double(sampleRate))))
     }
 
-    public var capacity: CREPE.Capacity { model.capacity }
+    public var capacity: CREPE.Capacity? { model?.capacity }
 
     // MARK: StreamingEngine
 
@@ -117,7 +121,7 @@ public final class PitchEngine: StreamingEngine {
         }
         // Silence has no pitch, and normalising it to unit variance would make one of its last bit.
         var sounding = false
-        if inReach {
+        if inReach, let model {
             for index in 0..<count where level(signal + start + index * hop, Self.window) > -100 { sounding = true }
             if sounding { model.activations(samples: signal + start, hop: hop, count: count, into: activations) }
         }

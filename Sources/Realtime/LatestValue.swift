@@ -45,6 +45,12 @@ public struct LatestValue<Value: BitwiseCopyable>: ~Copyable, @unchecked Sendabl
         takeFresh() ? slots[owned[8]] : nil
     }
 
+    /// Calls `body` with the place of the latest published value, for values too large to copy about (reader).
+    @inlinable public func withLatest<Answer>(_ body: (UnsafeRawPointer) -> Answer) -> Answer {
+        _ = takeFresh()
+        return body(UnsafeRawPointer(slots + owned[8]))
+    }
+
     @inlinable func takeFresh() -> Bool {
         guard middle.load(ordering: .relaxed) & Self.fresh != 0 else { return false }
         owned[8] = middle.exchange(owned[8], ordering: .acquiringAndReleasing) & 3

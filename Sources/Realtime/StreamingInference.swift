@@ -80,7 +80,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         }
     }
 
-    @usableFromInline let timing: StreamTiming
+    @usableFromInline var timing: StreamTiming
     @usableFromInline let input: SPSCQueue<Float>
     @usableFromInline let requests: SPSCQueue<Request>
     @usableFromInline let answers: SPSCQueue<Answer>
@@ -100,9 +100,11 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @usableFromInline var nextFrameEnd = 0
     @usableFromInline var dueFrame = 0
     @usableFromInline var deadlineSamples: Int
+    @usableFromInline var longestLiveBlock: Int
 
     // The inference thread's.
     private var engine: Engine
+    private let longestFrame: Int
     private let chunk: UnsafeMutablePointer<Float>
     private let newEngine = Atomic<UnsafeMutableRawPointer?>(nil)
 
@@ -120,10 +122,12 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         input = SPSCQueue(minimumCapacity: reach)
         requests = SPSCQueue(minimumCapacity: frames)
         answers = SPSCQueue(minimumCapacity: frames)
-        chunk = allocateZeroed(Float.self, timing.longestFrame)
+        longestFrame = timing.longestFrame
+        chunk = allocateZeroed(Float.self, longestFrame)
         progress = cr_semaphore_make()!
         nanosecondsPerSample = 1e9 / sampleRate
         deadlineSamples = timing.deadline(block: block)
+        longestLiveBlock = max(1, block)
         super.init()
         rewind()
         guard WorkerPool.register(self, .inference) else { return nil }
@@ -192,6 +196,13 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     /// Host samples from a frame's nominal time (k hops) until its result takes effect, rounded up.
     @inlinable public var latency: Int { timing.lookahead + deadlineSamples }
 
+    /// Changes the time a frame may take, in host samples: the deadline follows from the next result on. On the audio thread.
+    @inlinable public func setInferenceBudget(_ samples: Int) {
+        guard timing.inferenceBudget != samples else { return }
+        timing.inferenceBudget = samples
+        deadlineSamples = timing.deadline(block: longestLiveBlock)
+    }
+
     /// Takes a block of `count` input samples (`nil`: silence) and calls `deliver` for each result that takes effect in it, in
     /// order. On the audio thread: no allocation, no lock; waits only if `freewheeling`.
     @inlinable @inline(__always)
@@ -200,7 +211,10 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         deliver: (StreamResult<Engine.Result>) -> Void
     ) {
         guard count > 0 else { return }
-        if !freewheeling { deadlineSamples = max(deadlineSamples, timing.deadline(block: count)) }
+        if !freewheeling && count > longestLiveBlock {
+            longestLiveBlock = count
+            deadlineSamples = timing.deadline(block: count)
+        }
         let blockStart = position
         let blockEnd = blockStart + count
         while position < blockEnd {
@@ -214,7 +228,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
             guard due < blockEnd else { break }
             let result = takeAnswer(for: dueFrame, freewheeling)
             if result == nil { late.add(1, ordering: .relaxed) }
-            // A deadline that has just grown puts no result before the block; one can only be later than it was.
+            // A deadline that has just become shorter may put results before the block: they take effect at once.
             deliver(StreamResult(frame: dueFrame, offset: max(0, due - blockStart), result: result))
             dueFrame += 1
         }
@@ -284,15 +298,15 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         adoptNewEngine()
         var left = request.written
         while left > 0 {
-            let count = min(left, timing.longestFrame)
+            let count = min(left, longestFrame)
             _ = input.pop(into: chunk, count: count)
             engine.feed(chunk, count: count)
             left -= count
         }
         left = request.lost
-        if left > 0 { cr_zero(chunk, timing.longestFrame * MemoryLayout<Float>.stride) }
+        if left > 0 { cr_zero(chunk, longestFrame * MemoryLayout<Float>.stride) }
         while left > 0 {
-            let count = min(left, timing.longestFrame)
+            let count = min(left, longestFrame)
             engine.feed(chunk, count: count)
             left -= count
         }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef __clang__
 #define CR_REALTIME \
@@ -100,7 +101,11 @@ CR_REALTIME void cr_restore_denormals(uint64_t word) {
 // MARK: Time
 
 /// Monotonic time in nanoseconds. Reads the vDSO clock: no system call on Linux's usual clock sources.
-uint64_t cr_now(void);
+CR_REALTIME uint64_t cr_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
 void cr_sleep(uint64_t nanoseconds);
 
 // MARK: Threads
@@ -141,6 +146,9 @@ bool cr_semaphore_wait_for(cr_semaphore* semaphore, uint64_t nanoseconds);
 /// The same, called on the audio thread when the host is freewheeling, and only then: there waiting is what is asked for. That
 /// the compiler's proof lets it pass is deliberate.
 CR_REALTIME bool cr_semaphore_wait_freewheeling(cr_semaphore* semaphore, uint64_t nanoseconds);
+
+/// `cr_sleep` for the audio thread of a freewheeling host.
+CR_REALTIME void cr_sleep_freewheeling(uint64_t nanoseconds) { cr_sleep(nanoseconds); }
 
 bool cr_semaphore_wait_for_impl(sem_t* semaphore, uint64_t nanoseconds);
 CR_REALTIME bool cr_semaphore_wait_freewheeling(cr_semaphore* semaphore, uint64_t nanoseconds) {

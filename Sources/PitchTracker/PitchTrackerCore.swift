@@ -1,0 +1,214 @@
+import CPitchTracker
+import CRealtime
+import Realtime
+
+/// The plugin's engine: all that the audio thread may touch is `process` and what it calls.
+final class PitchTrackerCore {
+    private let stream: StreamingInference<PitchEngine>
+    let loader: ModelLoader
+    private let sampleRate: Double
+
+    // MARK: The audio thread's state
+
+    private var tracker = NoteTracker()
+    private let events: UnsafeMutablePointer<continuo_midi_event>
+    private static var eventCapacity: Int { 2048 }
+    private var eventCount = 0
+    private var info = ModelInfo()
+    private var askedModel = Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue)
+    private var channel: UInt8 = 0
+    private var announcedBendRange: Float = -1
+    private var last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
+    private var wasEnabled = true
+
+    private var pitchVoltage: LinearRamp
+    private var gateVoltage: LinearRamp
+    private var levelVoltage: LinearRamp
+
+    init?(
+        sampleRate: Double, block: Int, longestBlock: Int, bundle: String?, report: continuo_report?,
+        context: UnsafeMutableRawPointer?
+    ) {
+        let rate = Int(sampleRate + 0.5)
+        guard rate >= 1000, let engine = try? PitchEngine(weights: nil, sampleRate: rate),
+            let stream = StreamingInference(
+                engine: engine, timing: PitchEngine.timing(sampleRate: rate, inferenceBudget: 0.004),
+                sampleRate: sampleRate, block: block, longestBlock: longestBlock)
+        else { return nil }
+        guard
+            let loader = ModelLoader(
+                stream: stream, sampleRate: rate, bundle: bundle, report: report, context: context)
+        else {
+            stream.close()
+            return nil
+        }
+        self.stream = stream
+        self.loader = loader
+        self.sampleRate = sampleRate
+        events = allocateZeroed(continuo_midi_event.self, Self.eventCapacity)
+        pitchVoltage = LinearRamp(0, seconds: 0.005, sampleRate: sampleRate)
+        gateVoltage = LinearRamp(0, seconds: 0.001, sampleRate: sampleRate)
+        levelVoltage = LinearRamp(0, seconds: 0.010, sampleRate: sampleRate)
+        loader.load()
+    }
+
+    /// Ends all threads' work for this instance.
+    func close() {
+        loader.close()
+        stream.close()
+    }
+
+    deinit { cr_free(events) }
+
+    func activate() {
+        stream.reset()
+        tracker = NoteTracker()
+        announcedBendRange = -1
+        last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
+        pitchVoltage.jump(to: 0)
+        gateVoltage.jump(to: 0)
+        levelVoltage.jump(to: 0)
+    }
+
+    // MARK: Audio thread
+
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
+    func process(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
+        let denormals = cr_flush_denormals()
+        let count = Int(io.pointee.frames)
+        eventCount = 0
+        followModel(io)
+        let stride = hopStride(io.pointee.hop)
+        followSettings(io)
+
+        // The input is read whole before any output is written: a host may give one buffer for all of them.
+        let settings = PitchEngine.Settings(
+            stride: stride, lowest: clamp(io.pointee.lowest, 20, 2000, 31.7), highest: clamp(io.pointee.highest, 40, 8000, 2006))
+        let input = io.pointee.input
+        if let output = io.pointee.output, let input { cr_move(output, input, count * MemoryLayout<Float>.stride) }
+        var rendered = 0
+        let enabled = io.pointee.enabled
+        if !enabled && wasEnabled { tracker.stop(at: last.index) { self.send($0, 0) } }
+        wasEnabled = enabled
+        stream.process(input, count: count, settings: settings, freewheeling: io.pointee.freewheeling) { event in
+            // What was left out by the hop, or came before the start, is no frame.
+            guard event.frame >= 0, event.frame % stride == 0 else { return }
+            renderVoltages(io, rendered, event.offset)
+            rendered = event.offset
+            // A late frame: everything holds its last value.
+            guard let frame = event.result else { return }
+            last = frame
+            if enabled { tracker.advance(frame, stride: stride) { self.send($0, event.offset) } }
+            aimVoltages()
+        }
+        renderVoltages(io, rendered, count)
+
+        io.pointee.frequency = enabled && last.confidence >= tracker.settings.confidence - tracker.settings.hysteresis
+            ? last.frequency : 0
+        io.pointee.note = tracker.pitch
+        io.pointee.confidence_now = enabled ? last.confidence : 0
+        io.pointee.level = last.level
+        io.pointee.tracking_delay = Float(Double(stream.latency) * 1000 / sampleRate)
+        io.pointee.late_frames = Float(stream.lateFrames)
+        io.pointee.status = loader.isBusy ? Int32(CONTINUO_PITCH_LOADING.rawValue) : info.status
+        io.pointee.model_serial = info.serial
+        io.pointee.events = UnsafePointer(events)
+        io.pointee.event_count = UInt32(eventCount)
+        cr_restore_denormals(denormals)
+    }
+
+    /// Asks for the model the control names, and takes note of what was loaded.
+    private func followModel(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
+        let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue), io.pointee.model))
+        if model != askedModel {
+            askedModel = model
+            loader.request(model: model)
+        }
+        // An offline render plays what was asked for from the first sample on.
+        if io.pointee.freewheeling { while loader.isBusy { cr_sleep_freewheeling(1_000_000) } }
+        if let fresh = loader.info.readIfFresh() {
+            info = fresh
+            stream.setInferenceBudget(Int(fresh.inferenceBudget * sampleRate))
+        }
+    }
+
+    private func followSettings(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
+        let newChannel = UInt8(max(1, min(16, io.pointee.midi_channel)) - 1)
+        if newChannel != channel {
+            tracker.stop(at: last.index) { self.send($0, 0) }
+            channel = newChannel
+            announcedBendRange = -1
+        }
+        tracker.settings.confidence = clamp(io.pointee.confidence, 0, 1, 0.5)
+        tracker.settings.hysteresis = clamp(io.pointee.hysteresis, 0, 1, 0.2)
+        tracker.settings.gate = clamp(io.pointee.gate, -90, 0, -55)
+        tracker.settings.minimumNote = clamp(io.pointee.minimum_note, 5, 500, 40)
+        tracker.settings.a4 = clamp(io.pointee.a4, 380, 500, 440)
+        tracker.settings.bendRange = clamp(io.pointee.bend_range, 0, 48, 2)
+        if tracker.settings.bendRange != announcedBendRange {
+            announcedBendRange = tracker.settings.bendRange
+            announceBendRange()
+        }
+    }
+
+    private func hopStride(_ milliseconds: Float) -> Int {
+        milliseconds < 3.75 ? 1 : milliseconds < 7.5 ? 2 : milliseconds < 15 || !cr_is_finite(milliseconds) ? 4 : 8
+    }
+
+    private func clamp(_ value: Float, _ low: Float, _ high: Float, _ otherwise: Float) -> Float {
+        cr_is_finite(value) ? max(low, min(high, value)) : otherwise
+    }
+
+    // MARK: MIDI
+
+    private func send(_ event: NoteEvent, _ offset: Int) {
+        switch event.kind {
+        case .on: send(0x90, event.note, event.velocity, offset)
+        case .off: send(0x80, event.note, 64, offset)
+        case .bend: send(0xE0, UInt8(event.bend & 0x7F), UInt8(event.bend >> 7), offset)
+        }
+    }
+
+    private func send(_ status: UInt8, _ first: UInt8, _ second: UInt8, _ offset: Int) {
+        guard eventCount < Self.eventCapacity else { return }
+        events[eventCount].frame = UInt32(offset)
+        events[eventCount].size = 3
+        events[eventCount].bytes = (status | channel, first, second)
+        eventCount += 1
+    }
+
+    /// Registered parameter 0, pitch bend sensitivity (MIDI 1.0, RP-018), so that a synthesiser follows without being set up.
+    private func announceBendRange() {
+        let semitones = UInt8(announcedBendRange)
+        send(0xB0, 101, 0, 0)
+        send(0xB0, 100, 0, 0)
+        send(0xB0, 6, semitones, 0)
+        send(0xB0, 38, UInt8((announcedBendRange - Float(semitones)) * 100), 0)
+        send(0xB0, 101, 127, 0)
+        send(0xB0, 100, 127, 0)
+    }
+
+    // MARK: CV
+
+    private func aimVoltages() {
+        let sounding = tracker.note >= 0
+        gateVoltage.set(sounding ? 10 : 0)
+        levelVoltage.set(wasEnabled ? max(0, min(10, (last.level + 60) / 6)) : 0)
+        guard sounding, tracker.pitch > 0 else { return }
+        let volts = (tracker.pitch - 60) / 12
+        // A note begins at its pitch; within it the pitch glides.
+        if gateVoltage.value == 0 { pitchVoltage.jump(to: volts) } else { pitchVoltage.set(volts) }
+    }
+
+    private func renderVoltages(_ io: UnsafeMutablePointer<continuo_pitch_io>, _ start: Int, _ end: Int) {
+        if !wasEnabled || tracker.note < 0 { gateVoltage.set(0) }
+        for index in start..<max(start, end) {
+            let (pitch, gate, level) = (pitchVoltage.next(), gateVoltage.next(), levelVoltage.next())
+            if let cv = io.pointee.cv_pitch { cv[index] = pitch }
+            if let cv = io.pointee.cv_gate { cv[index] = gate }
+            if let cv = io.pointee.cv_level { cv[index] = level }
+        }
+    }
+}
