@@ -43,7 +43,7 @@ public func continuoPitchProcess(_ tracker: OpaquePointer, _ io: UnsafeMutablePo
 @c(continuo_pitch_request_file)
 public func continuoPitchRequestFile(_ tracker: OpaquePointer, _ path: UnsafePointer<CChar>, _ length: UInt32) -> Bool {
     Unmanaged<PitchTrackerCore>.fromOpaque(UnsafeRawPointer(tracker))._withUnsafeGuaranteedRef {
-        $0.loader.request(file: UnsafeRawPointer(path).assumingMemoryBound(to: UInt8.self), count: Int(length))
+        $0.requestFile(UnsafeRawPointer(path).assumingMemoryBound(to: UInt8.self), Int(length))
     }
 }
 
@@ -58,7 +58,7 @@ public func continuoPitchSetFile(_ tracker: OpaquePointer, _ path: UnsafePointer
 @c(continuo_pitch_model_file_audio)
 public func continuoPitchModelFileAudio(_ tracker: OpaquePointer, _ path: UnsafeMutablePointer<CChar>) -> UInt32 {
     Unmanaged<PitchTrackerCore>.fromOpaque(UnsafeRawPointer(tracker))._withUnsafeGuaranteedRef {
-        $0.loader.copyFile(UnsafeMutableRawPointer(path))
+        $0.copyFile(UnsafeMutableRawPointer(path))
     }
 }
 

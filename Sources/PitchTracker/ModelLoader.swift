@@ -8,6 +8,8 @@ import Synchronization
 struct PathBytes: BitwiseCopyable {
     var count = 0
     var bytes = InlineArray<4096, UInt8>(repeating: 0)
+    /// Where `bytes` lie: after the count. (Embedded Swift has no key paths to ask.)
+    static var bytesOffset: Int { MemoryLayout<Int>.size }
 }
 
 /// What the audio thread needs to know of the model in use.
@@ -151,7 +153,7 @@ final class ModelLoader: PoolClient, @unchecked Sendable {
     @inline(__always) func request(file path: UnsafePointer<UInt8>, count: Int) -> Bool {
         guard count < Int(CONTINUO_PATH_CAPACITY), !incomingIsFull.load(ordering: .acquiring) else { return false }
         incoming.pointee.count = count
-        let bytes = UnsafeMutableRawPointer(incoming) + MemoryLayout<PathBytes>.offset(of: \.bytes)!
+        let bytes = UnsafeMutableRawPointer(incoming) + PathBytes.bytesOffset
         cr_move(bytes, path, count)
         incomingIsFull.store(true, ordering: .releasing)
         outstanding.add(1, ordering: .acquiringAndReleasing)
@@ -162,7 +164,7 @@ final class ModelLoader: PoolClient, @unchecked Sendable {
     /// The model file's path with NUL, into `path` of `CONTINUO_PATH_CAPACITY` bytes; its length.
     @inline(__always) func copyFile(_ path: UnsafeMutableRawPointer) -> UInt32 {
         fileForAudioThread.withLatest { latest in
-            cr_move(path, latest + MemoryLayout<PathBytes>.offset(of: \.bytes)!, Int(CONTINUO_PATH_CAPACITY))
+            cr_move(path, latest + PathBytes.bytesOffset, Int(CONTINUO_PATH_CAPACITY))
             return UInt32(UnsafeRawPointer(latest).assumingMemoryBound(to: Int.self).pointee)
         }
     }

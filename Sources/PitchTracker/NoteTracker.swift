@@ -16,6 +16,21 @@ public struct NoteEvent: BitwiseCopyable, Sendable, Equatable {
     public var frame: Int
 }
 
+/// The events of one frame, in order: at most four come together (off, bend, on, bend), so they need no memory of their own.
+public struct NoteEvents: BitwiseCopyable, Sendable {
+    private var events = InlineArray<6, NoteEvent>(repeating: NoteEvent(kind: .off, note: 0, velocity: 0, bend: 0, frame: 0))
+    public private(set) var count = 0
+
+    public init() {}
+    public subscript(index: Int) -> NoteEvent { events[index] }
+
+    mutating func append(_ event: NoteEvent) {
+        guard count < 6 else { return }
+        events[count] = event
+        count += 1
+    }
+}
+
 /// From pitch frames to notes: a state machine that waits just long enough to be sure.
 ///
 /// A note begins when confidence and level have been over their thresholds, and the pitch steady, for `minimumNote`. It ends when
@@ -74,8 +89,14 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     /// How much longer than others a jump by an octave must last.
     private static var slipPatience: Int { 4 }
 
-    /// Takes the next frame; `stride` base frames after the one before. `emit` is called for each event, in order; at most four.
-    public mutating func advance(_ frame: PitchFrame, stride: Int, _ emit: (NoteEvent) -> Void) {
+    /// Takes the next frame, `stride` base frames after the one before, and returns what follows from it.
+    public mutating func advance(_ frame: PitchFrame, stride: Int) -> NoteEvents {
+        var events = NoteEvents()
+        advance(frame, stride, &events)
+        return events
+    }
+
+    private mutating func advance(_ frame: PitchFrame, _ stride: Int, _ events: inout NoteEvents) {
         let milliseconds = 2.5 * Float(stride)
         levels.shift(frame.level)
         detectAttack(frame, stride)
@@ -88,7 +109,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
             if note >= 0 {
                 if unvoicedSince < 0 { unvoicedSince = frame.index }
                 if Float(frame.index - unvoicedSince + stride) * 2.5 >= Self.releaseMilliseconds {
-                    end(unvoicedSince, emit)
+                    end(unvoicedSince, &events)
                 }
             }
             return
@@ -103,8 +124,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         if note < 0 {
             guard recentCount >= needed, spread(needed) < Self.steady * 2 else { return }
             let centre = median(needed)
-            begin(nearest(centre), frame.index - (needed - 1) * stride, emit)
-            sendBend(exact, frame.index, emit)
+            begin(nearest(centre), exact, frame.index - (needed - 1) * stride, &events)
             return
         }
 
@@ -119,8 +139,8 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
                 let settled = nearest(median(needed))
                 if settled != note {
                     let start = frame.index - (patience == needed ? needed - 1 : candidateFrames - 1) * stride
-                    end(start, emit)
-                    begin(settled, start, emit)
+                    end(start, &events)
+                    begin(settled, exact, start, &events)
                 }
             }
         } else {
@@ -129,49 +149,50 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
             if attackFrame > noteStart + Int(max(60, settings.minimumNote) / 2.5) && attackFrame > frame.index - 2 * stride {
                 let start = attackFrame
                 let again = note
-                end(start, emit)
-                begin(again, start, emit)
+                end(start, &events)
+                begin(again, exact, start, &events)
             }
         }
-        sendBend(exact, frame.index, emit)
+        sendBend(exact, frame.index, &events)
     }
 
     /// Ends the sounding note, if there is one.
-    public mutating func stop(at frame: Int, _ emit: (NoteEvent) -> Void) {
-        if note >= 0 { end(frame, emit) }
+    public mutating func stop(at frame: Int) -> NoteEvents {
+        var events = NoteEvents()
+        if note >= 0 { end(frame, &events) }
         recentCount = 0
         candidateFrames = 0
+        return events
     }
-
-    /// A frame that came too late: the state holds.
-    public mutating func hold() {}
 
     // MARK: Parts
 
     private static var releaseMilliseconds: Float { 30 }
 
-    private mutating func begin(_ newNote: Int, _ frame: Int, _ emit: (NoteEvent) -> Void) {
+    private mutating func begin(_ newNote: Int, _ exact: Float, _ frame: Int, _ events: inout NoteEvents) {
         note = newNote
         noteStart = frame
         unvoicedSince = -1
         candidateFrames = 0
-        emit(NoteEvent(kind: .on, note: UInt8(newNote), velocity: velocity, bend: 8192, frame: frame))
+        // The bend first: the note then starts in tune.
+        sendBend(exact, frame, &events)
+        events.append(NoteEvent(kind: .on, note: UInt8(newNote), velocity: velocity, bend: 8192, frame: frame))
     }
 
-    private mutating func end(_ frame: Int, _ emit: (NoteEvent) -> Void) {
-        emit(NoteEvent(kind: .off, note: UInt8(note), velocity: 0, bend: 8192, frame: frame))
+    private mutating func end(_ frame: Int, _ events: inout NoteEvents) {
+        events.append(NoteEvent(kind: .off, note: UInt8(note), velocity: 0, bend: 8192, frame: frame))
         note = -1
         unvoicedSince = -1
         candidateFrames = 0
     }
 
-    private mutating func sendBend(_ exact: Float, _ frame: Int, _ emit: (NoteEvent) -> Void) {
+    private mutating func sendBend(_ exact: Float, _ frame: Int, _ events: inout NoteEvents) {
         guard note >= 0, settings.bendRange > 0 else { return }
         let offset = (exact - Float(note)) / settings.bendRange
         let bend = UInt16(max(0, min(16383, cr_round(8192 + 8192 * offset))))
         guard bend != lastBend else { return }
         lastBend = bend
-        emit(NoteEvent(kind: .bend, note: UInt8(note), velocity: 0, bend: bend, frame: frame))
+        events.append(NoteEvent(kind: .bend, note: UInt8(note), velocity: 0, bend: bend, frame: frame))
     }
 
     /// From the loudest of the latest frames: −48 dBFS and less gives 1, 0 dBFS 127.

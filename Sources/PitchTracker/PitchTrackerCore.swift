@@ -6,13 +6,16 @@ import Realtime
 final class PitchTrackerCore {
     private let stream: StreamingInference<PitchEngine>
     let loader: ModelLoader
+    // Both without their reference counts, which the audio thread must not touch.
+    private let audioLoader: Unmanaged<ModelLoader>
+    private let audioStream: Unmanaged<StreamingInference<PitchEngine>>
     private let sampleRate: Double
 
     // MARK: The audio thread's state
 
     private var tracker = NoteTracker()
     private let events: UnsafeMutablePointer<continuo_midi_event>
-    private static var eventCapacity: Int { 2048 }
+    private let eventCapacity = 2048
     private var eventCount = 0
     private var info = ModelInfo()
     private var askedModel = Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue)
@@ -44,8 +47,10 @@ final class PitchTrackerCore {
         }
         self.stream = stream
         self.loader = loader
+        audioLoader = Unmanaged.passUnretained(loader)
+        audioStream = Unmanaged.passUnretained(stream)
         self.sampleRate = sampleRate
-        events = allocateZeroed(continuo_midi_event.self, Self.eventCapacity)
+        events = allocateZeroed(continuo_midi_event.self, eventCapacity)
         pitchVoltage = LinearRamp(0, seconds: 0.005, sampleRate: sampleRate)
         gateVoltage = LinearRamp(0, seconds: 0.001, sampleRate: sampleRate)
         levelVoltage = LinearRamp(0, seconds: 0.010, sampleRate: sampleRate)
@@ -90,29 +95,35 @@ final class PitchTrackerCore {
         if let output = io.pointee.output, let input { cr_move(output, input, count * MemoryLayout<Float>.stride) }
         var rendered = 0
         let enabled = io.pointee.enabled
-        if !enabled && wasEnabled { tracker.stop(at: last.index) { self.send($0, 0) } }
+        let switchedOff = wasEnabled
         wasEnabled = enabled
-        stream.process(input, count: count, settings: settings, freewheeling: io.pointee.freewheeling) { event in
+        if switchedOff, !enabled { send(tracker.stop(at: last.index), 0) }
+        let freewheeling = io.pointee.freewheeling
+        audioStream._withUnsafeGuaranteedRef {
+            $0.accept(input, count: count, settings: settings, freewheeling: freewheeling)
+        }
+        while count > 0, let event = audioStream._withUnsafeGuaranteedRef({ $0.next(freewheeling: freewheeling) }) {
             // What was left out by the hop, or came before the start, is no frame.
-            guard event.frame >= 0, event.frame % stride == 0 else { return }
+            guard event.frame >= 0, event.frame % stride == 0 else { continue }
             renderVoltages(io, rendered, event.offset)
             rendered = event.offset
             // A late frame: everything holds its last value.
-            guard let frame = event.result else { return }
+            guard let frame = event.result else { continue }
             last = frame
-            if enabled { tracker.advance(frame, stride: stride) { self.send($0, event.offset) } }
+            if enabled { send(tracker.advance(frame, stride: stride), event.offset) }
             aimVoltages()
         }
         renderVoltages(io, rendered, count)
 
-        io.pointee.frequency = enabled && last.confidence >= tracker.settings.confidence - tracker.settings.hysteresis
-            ? last.frequency : 0
+        let threshold = tracker.settings.confidence - tracker.settings.hysteresis
+        let confidence = last.confidence
+        io.pointee.frequency = enabled && confidence >= threshold ? last.frequency : 0
         io.pointee.note = tracker.pitch
         io.pointee.confidence_now = enabled ? last.confidence : 0
         io.pointee.level = last.level
-        io.pointee.tracking_delay = Float(Double(stream.latency) * 1000 / sampleRate)
-        io.pointee.late_frames = Float(stream.lateFrames)
-        io.pointee.status = loader.isBusy ? Int32(CONTINUO_PITCH_LOADING.rawValue) : info.status
+        io.pointee.tracking_delay = Float(Double(audioStream._withUnsafeGuaranteedRef { $0.latency }) * 1000 / sampleRate)
+        io.pointee.late_frames = Float(audioStream._withUnsafeGuaranteedRef { $0.lateFrames })
+        io.pointee.status = modelIsLoading ? Int32(CONTINUO_PITCH_LOADING.rawValue) : info.status
         io.pointee.model_serial = info.serial
         io.pointee.events = UnsafePointer(events)
         io.pointee.event_count = UInt32(eventCount)
@@ -124,20 +135,33 @@ final class PitchTrackerCore {
         let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue), io.pointee.model))
         if model != askedModel {
             askedModel = model
-            loader.request(model: model)
+            audioLoader._withUnsafeGuaranteedRef { $0.request(model: model) }
         }
         // An offline render plays what was asked for from the first sample on.
-        if io.pointee.freewheeling { while loader.isBusy { cr_sleep_freewheeling(1_000_000) } }
-        if let fresh = loader.info.readIfFresh() {
+        if io.pointee.freewheeling { while modelIsLoading { cr_sleep_freewheeling(1_000_000) } }
+        if let fresh = audioLoader._withUnsafeGuaranteedRef({ $0.info.readIfFresh() }) {
             info = fresh
-            stream.setInferenceBudget(Int(fresh.inferenceBudget * sampleRate))
+            let budget = Int(fresh.inferenceBudget * sampleRate)
+            audioStream._withUnsafeGuaranteedRef { $0.setInferenceBudget(budget) }
         }
+    }
+
+    private var modelIsLoading: Bool { audioLoader._withUnsafeGuaranteedRef { $0.isBusy } }
+
+    /// See `ModelLoader.request(file:count:)`.
+    func requestFile(_ path: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        audioLoader._withUnsafeGuaranteedRef { $0.request(file: path, count: count) }
+    }
+
+    /// See `ModelLoader.copyFile`.
+    func copyFile(_ path: UnsafeMutableRawPointer) -> UInt32 {
+        audioLoader._withUnsafeGuaranteedRef { $0.copyFile(path) }
     }
 
     private func followSettings(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
         let newChannel = UInt8(max(1, min(16, io.pointee.midi_channel)) - 1)
         if newChannel != channel {
-            tracker.stop(at: last.index) { self.send($0, 0) }
+            send(tracker.stop(at: last.index), 0)
             channel = newChannel
             announcedBendRange = -1
         }
@@ -163,6 +187,10 @@ final class PitchTrackerCore {
 
     // MARK: MIDI
 
+    private func send(_ events: NoteEvents, _ offset: Int) {
+        for index in 0..<events.count { send(events[index], offset) }
+    }
+
     private func send(_ event: NoteEvent, _ offset: Int) {
         switch event.kind {
         case .on: send(0x90, event.note, event.velocity, offset)
@@ -172,7 +200,7 @@ final class PitchTrackerCore {
     }
 
     private func send(_ status: UInt8, _ first: UInt8, _ second: UInt8, _ offset: Int) {
-        guard eventCount < Self.eventCapacity else { return }
+        guard eventCount < eventCapacity else { return }
         events[eventCount].frame = UInt32(offset)
         events[eventCount].size = 3
         events[eventCount].bytes = (status | channel, first, second)
@@ -203,7 +231,9 @@ final class PitchTrackerCore {
     }
 
     private func renderVoltages(_ io: UnsafeMutablePointer<continuo_pitch_io>, _ start: Int, _ end: Int) {
-        if !wasEnabled || tracker.note < 0 { gateVoltage.set(0) }
+        let sounding = tracker.note >= 0
+        if !sounding { gateVoltage.set(0) }
+        if !wasEnabled { gateVoltage.set(0) }
         for index in start..<max(start, end) {
             let (pitch, gate, level) = (pitchVoltage.next(), gateVoltage.next(), levelVoltage.next())
             if let cv = io.pointee.cv_pitch { cv[index] = pitch }

@@ -39,7 +39,7 @@ public struct StreamResult<Result: BitwiseCopyable>: BitwiseCopyable {
 
 /// Model inference beside an audio callback: audio in, results out at exact times, and neither thread ever waits for the other.
 ///
-/// The audio thread calls `process` for each block. It cuts the input into frames (`StreamTiming`), hands each to the inference
+/// The audio thread calls `accept` for each block and then `next` for what takes effect in it. `accept` cuts the input into frames (`StreamTiming`), hands each to the inference
 /// thread when it is complete, and is given each frame's result exactly `deadline` samples after the frame's end, whatever the
 /// host's block lengths are. So the delay of every result is known and constant; see `latency`.
 ///
@@ -51,7 +51,7 @@ public struct StreamResult<Result: BitwiseCopyable>: BitwiseCopyable {
 /// **Overload.** If the inference thread falls so far behind that input has no room, the input is replaced by silence of the same
 /// length: the engine's clock stays right, and again only frames are late.
 ///
-/// **Freewheeling.** With `freewheeling` true, `process` waits for each result: none is late, and the same input gives the same
+/// **Freewheeling.** With `freewheeling` true, they wait for each result: none is late, and the same input gives the same
 /// results bit for bit, however long a frame takes.
 ///
 /// **Changing the engine.** `replaceEngine` hands a new one over; the inference thread puts it in place between two frames and
@@ -93,6 +93,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
 
     // The audio thread's.
     @usableFromInline var position = 0
+    @usableFromInline var blockStart = 0
     @usableFromInline var submitted = 0
     @usableFromInline var frameWritten = 0
     @usableFromInline var frameLost = 0
@@ -197,46 +198,60 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @inlinable public var latency: Int { timing.lookahead + deadlineSamples }
 
     /// Changes the time a frame may take, in host samples: the deadline follows from the next result on. On the audio thread.
-    @inlinable public func setInferenceBudget(_ samples: Int) {
+    @inlinable @inline(__always) public func setInferenceBudget(_ samples: Int) {
         guard timing.inferenceBudget != samples else { return }
         timing.inferenceBudget = samples
         deadlineSamples = timing.deadline(block: longestLiveBlock)
     }
 
-    /// Takes a block of `count` input samples (`nil`: silence) and calls `deliver` for each result that takes effect in it, in
-    /// order. On the audio thread: no allocation, no lock; waits only if `freewheeling`.
+    /// Takes a block of `count` input samples (`nil`: silence). Then call `next` until it answers `nil`. On the audio thread: no
+    /// allocation, no lock; waits only if `freewheeling`.
     @inlinable @inline(__always)
-    public func process(
-        _ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool,
-        deliver: (StreamResult<Engine.Result>) -> Void
-    ) {
+    public func accept(_ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool) {
         guard count > 0 else { return }
         if !freewheeling && count > longestLiveBlock {
             longestLiveBlock = count
             deadlineSamples = timing.deadline(block: count)
         }
-        let blockStart = position
-        let blockEnd = blockStart + count
+        blockStart = position
+        let blockEnd = position + count
         while position < blockEnd {
             let piece = min(nextFrameEnd, blockEnd) - position
-            write(samples.map { $0 + (position - blockStart) }, count: piece, freewheeling)
+            if let samples {
+                write(samples + (position - blockStart), count: piece, freewheeling)
+            } else {
+                write(nil, count: piece, freewheeling)
+            }
             position += piece
             if position == nextFrameEnd { finishFrame(settings, freewheeling) }
         }
-        while true {
-            let due = timing.frameEnd(dueFrame) + deadlineSamples
-            guard due < blockEnd else { break }
-            let result = takeAnswer(for: dueFrame, freewheeling)
-            if result == nil { late.add(1, ordering: .relaxed) }
-            // A deadline that has just become shorter may put results before the block: they take effect at once.
-            deliver(StreamResult(frame: dueFrame, offset: max(0, due - blockStart), result: result))
-            dueFrame += 1
-        }
+    }
+
+    /// The next result that takes effect in the block just accepted; in order.
+    @inlinable @inline(__always)
+    public func next(freewheeling: Bool) -> StreamResult<Engine.Result>? {
+        let due = timing.frameEnd(dueFrame) + deadlineSamples
+        guard due < position else { return nil }
+        let frame = dueFrame
+        dueFrame += 1
+        let result = takeAnswer(for: frame, freewheeling)
+        if result == nil { late.add(1, ordering: .relaxed) }
+        // A deadline that has just become shorter may put results before the block: they take effect at once.
+        return StreamResult(frame: frame, offset: max(0, due - blockStart), result: result)
+    }
+
+    /// `accept` and `next` in one, for callers that may use closures.
+    @inlinable public func process(
+        _ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool,
+        deliver: (StreamResult<Engine.Result>) -> Void
+    ) {
+        accept(samples, count: count, settings: settings, freewheeling: freewheeling)
+        if count > 0 { while let result = next(freewheeling: freewheeling) { deliver(result) } }
     }
 
     @inlinable @inline(__always)
     func write(_ samples: UnsafePointer<Float>?, count: Int, _ freewheeling: Bool) {
-        if freewheeling { waitUntil { $0.input.room >= count } }
+        if freewheeling { while input.room < count { waitForProgress() } }
         if frameLost == 0 && input.room >= count {
             if let samples {
                 _ = input.push(samples, count: count)
@@ -251,7 +266,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
 
     @inlinable @inline(__always)
     func finishFrame(_ settings: Engine.Settings, _ freewheeling: Bool) {
-        if freewheeling { waitUntil { $0.requests.room > 0 } }
+        if freewheeling { while requests.room == 0 { waitForProgress() } }
         let request = Request(frame: nextFrame, written: frameWritten, lost: frameLost, settings: settings)
         if requests.push(request) {
             let nanoseconds = UInt64(Double(deadlineSamples) * nanosecondsPerSample)
@@ -276,17 +291,17 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
             }
             // A frame that was never requested (an overload before freewheeling began) has no answer to wait for.
             guard freewheeling, completed.load(ordering: .acquiring) < submitted || answers.count > 0 else { return nil }
-            waitUntil { $0.answers.count > 0 || $0.completed.load(ordering: .acquiring) == $0.submitted }
+            waitForProgress()
         }
     }
 
-    /// Waits for the inference thread (freewheeling only).
+    /// Waits until the inference thread has answered another request (freewheeling only). It may return early, never late: the
+    /// time limit covers an answer that came between the caller's look and the wait.
     @inlinable @inline(__always)
-    func waitUntil(_ condition: (StreamingInference) -> Bool) {
-        while !condition(self) {
-            callerWaits.store(true, ordering: .sequentiallyConsistent)
-            if condition(self) { break }
-            _ = cr_semaphore_wait_freewheeling(progress, 20_000_000)
+    func waitForProgress() {
+        callerWaits.store(true, ordering: .sequentiallyConsistent)
+        if completed.load(ordering: .sequentiallyConsistent) < submitted {
+            _ = cr_semaphore_wait_freewheeling(progress, 2_000_000)
         }
         callerWaits.store(false, ordering: .sequentiallyConsistent)
     }
@@ -313,7 +328,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         let result = engine.infer(frame: request.frame, settings: request.settings)
         // Room is certain while the audio thread runs: it drops answers as fast as it counts their frames late.
         _ = answers.push(Answer(frame: request.frame, result: result))
-        completed.add(1, ordering: .releasing)
+        completed.add(1, ordering: .sequentiallyConsistent)
         if callerWaits.load(ordering: .sequentiallyConsistent) { cr_semaphore_post(progress) }
     }
 

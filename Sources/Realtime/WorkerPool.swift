@@ -4,8 +4,8 @@ import Synchronization
 /// Work that a `WorkerPool` does on behalf of one owner, one piece at a time and never on two threads at once.
 open class PoolClient {
     /// The client's place in its pool while registered. Set before the client is used by other threads.
-    @usableFromInline nonisolated(unsafe) var slot: UnsafeMutablePointer<WorkerPool.Slot>?
-    @usableFromInline nonisolated(unsafe) var wake: OpaquePointer?
+    @usableFromInline final nonisolated(unsafe) var slot: UnsafeMutablePointer<WorkerPool.Slot>?
+    @usableFromInline final nonisolated(unsafe) var wake: OpaquePointer?
     nonisolated(unsafe) var pool: Unmanaged<WorkerPool>?
 
     public init() {}
@@ -15,7 +15,7 @@ open class PoolClient {
 
     /// Tells the pool that one more piece of work waits, wanted by `deadline` (`cr_now()` nanoseconds). Callable on the audio
     /// thread: an atomic add and a semaphore post.
-    @inlinable public final func submit(deadline: UInt64) {
+    @inlinable @inline(__always) public final func submit(deadline: UInt64) {
         guard let slot, let wake else { return }
         if slot.pointee.pending.add(1, ordering: .acquiringAndReleasing).oldValue == 0 {
             slot.pointee.deadline.store(deadline, ordering: .relaxed)
