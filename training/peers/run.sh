@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Behind `make bench-peers`: pitch trackers side by side on held-out clips (made at the first run).
+#   training/peers/run.sh [TRACKER…]     e.g. swift-f0 crepe-tiny continuo:crepe-tiny checkpoint:PATH
+# PYTHON: an interpreter with training/requirements.txt; by default training/.venv, made if missing. Debian packages:
+# fluidsynth, timgm6mb-soundfont, flite. CONTINUO: the program (build/bin/continuo).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-$here/../.venv/bin/python}
+[ -x "$python" ] || { "$here/../setup.sh"; }
+[ -e "$here/work/heldout/complete" ] || {
+    "$python" -W ignore "$here/heldout.py" --output "$here/work/heldout"
+    touch "$here/work/heldout/complete"
+}
+trackers=("$@")
+if [ ${#trackers[@]} -eq 0 ]; then
+    trackers=(swift-f0 crepe-tiny crepe-full-40ms pesto pyin)
+    program=${CONTINUO:-build/bin/continuo}
+    if [ -x "$program" ]; then
+        trackers+=(continuo-crepe-tiny)
+    fi
+fi
+exec "$python" -W ignore "$here/bench.py" --trackers "${trackers[@]}"
