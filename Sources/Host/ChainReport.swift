@@ -42,6 +42,7 @@ extension Chain {
         let period = Double(settings.maximumBlock) / settings.sampleRate * 1e9
         report.load = Double(meter.busyNanoseconds) / Double(meter.periods) / period
         report.loadWorst = Double(meter.worstLoad)
+        report.overruns = Int(loads[ProcessMeter.loadBins - 1])
         let wanted = UInt64((Double(meter.periods) * 0.999).rounded(.up))
         var seen: UInt64 = 0
         for bin in 0..<ProcessMeter.loadBins {

@@ -26,7 +26,10 @@ public struct Report: Sendable, Codable, Equatable {
     public var brokenSamples = 0
     /// Frames from the chain's input to its output.
     public var latency = 0
+    /// What JACK counted, whoever's fault it was …
     public var xruns = 0
+    /// … and the periods in which this client alone took longer than a period lasts.
+    public var overruns = 0
     /// Events and recorded frames that found no room.
     public var lostEvents = 0
     public var lostFrames = 0

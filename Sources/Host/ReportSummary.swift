@@ -23,8 +23,9 @@ extension Report {
         if let load, let loadAt999, let loadWorst {
             lines.append(
                 String(
-                    format: "load: %.2f %% of the period (99.9th percentile %.1f %%, worst %.1f %%); xruns: %d", load * 100,
-                    loadAt999 * 100, loadWorst * 100, xruns))
+                    format: "load: %.2f %% of the period (99.9th percentile %.1f %%, worst %.1f %%)", load * 100,
+                    loadAt999 * 100, loadWorst * 100))
+            lines.append("xruns: \(xruns); periods in which continuo took too long: \(overruns)")
         }
         if brokenSamples > 0 { lines.append("\(brokenSamples) samples were no number or infinite") }
         if lostEvents > 0 { lines.append("\(lostEvents) events found no room") }

@@ -4,12 +4,20 @@ import Foundation
 final class JackServer {
     let name: String
     let rate: Int
-    private let process = Process()
+    private var process = Process()
+    private let period: Int
+    private var wasKilled = false
 
     /// - Throws: if jackd is not installed or does not come up within 5 s.
     init(rate: Int = 48000, period: Int = 128) throws {
         name = "continuo-test-\(UInt32.random(in: 0..<UInt32.max))"
         self.rate = rate
+        self.period = period
+        try start()
+    }
+
+    private func start() throws {
+        process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "\(rate)", "-p", "\(period)"]
         process.standardOutput = FileHandle.nullDevice
@@ -19,11 +27,18 @@ final class JackServer {
             if run("jack_lsp").status == 0 { return }
             Thread.sleep(forTimeInterval: 0.1)
         }
-        kill()
+        stop()
         throw CocoaError(.executableLoad)
     }
 
-    deinit { stop() }
+    deinit {
+        stop()
+        // A killed server keeps its place in libjack's list, which has eight: only one of its own name takes it over.
+        if wasKilled {
+            try? start()
+            stop()
+        }
+    }
 
     func stop() {
         if process.isRunning {
@@ -37,6 +52,7 @@ final class JackServer {
         if process.isRunning {
             Foundation.kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
+            wasKilled = true
         }
     }
 
