@@ -1,0 +1,75 @@
+# Continuo. `make` or `make help` says what there is to do.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= $(HOME)/.local
+LV2_DIR ?= $(HOME)/.lv2
+BUILD := build
+PLUGINS := pitch
+BUNDLES := $(PLUGINS:%=$(BUILD)/lv2/continuo-%.lv2)
+PROGRAM := $(BUILD)/bin/continuo
+MODELS := $(or $(CONTINUO_MODELS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/continuo/models)
+export LV2_PATH := $(CURDIR)/$(BUILD)/lv2:$(HOME)/.lv2:/usr/local/lib/lv2:/usr/lib/lv2
+
+# Swift decides what is out of date; these always ask it.
+.PHONY: help run test build bundles program install uninstall clean bench bench-peers bench-realtime models check-swift
+
+help:
+	@echo "make run [INPUT=my.wav]  the demonstration: tracks a recording through JACK; results in build/demo"
+	@echo "make test                all tests"
+	@echo "make build               the program (build/bin/continuo) and the plugins (build/lv2)"
+	@echo "make install             plugins into ~/.lv2 (LV2_DIR), program into ~/.local/bin (PREFIX)"
+	@echo "make uninstall           takes them away again"
+	@echo "make bench               benchmarks: kernels, CREPE, host, and ten real-time minutes (MINUTES=1 for fewer)"
+	@echo "make bench-peers         accuracy and speed beside other pitch trackers (installs Python packages)"
+	@echo "make clean               removes what was built"
+
+check-swift:
+	@command -v swift >/dev/null || { echo "Continuo is written in Swift, and there is no 'swift' here. Get the toolchain (6.3 or later)" \
+	  "from https://www.swift.org/install/linux/ (for Debian 12: 'swiftly' or the tar file), put its usr/bin on your PATH, and try" \
+	  "again." >&2; exit 1; }
+
+build: program bundles
+
+program: check-swift
+	swift build -c release --product continuo
+	@mkdir -p $(BUILD)/bin
+	@cmp -s .build/release/continuo $(PROGRAM) || install -m 755 .build/release/continuo $(PROGRAM)
+
+bundles: check-swift
+	@for plugin in $(PLUGINS); do \
+	  CONTINUO_EMBEDDED=1 swift build -c release --scratch-path .build-embedded --product Continuo$${plugin^}; \
+	  ./Plugins/bundle.sh $$plugin .build-embedded/release/libContinuo$${plugin^}.so $(BUILD)/lv2; \
+	done
+
+# The models that the demonstration and the tests need, in the user's data folder.
+models: program
+	@$(PROGRAM) models get crepe-tiny
+
+run: build models
+	@./demo/run.sh "$(INPUT)"
+
+test: build
+	@./Tests/run.sh
+
+install: build
+	@mkdir -p $(PREFIX)/bin $(LV2_DIR)
+	@install -m 755 $(PROGRAM) $(PREFIX)/bin/continuo
+	@for plugin in $(PLUGINS); do rm -rf $(LV2_DIR)/continuo-$$plugin.lv2; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 $(LV2_DIR)/; done
+	@echo "installed $(PREFIX)/bin/continuo and $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)"
+
+uninstall:
+	@rm -rf $(PREFIX)/bin/continuo $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)
+
+bench: build
+	@./Benchmarks/run.sh
+
+bench-realtime: build models
+	@./Benchmarks/realtime.sh
+
+bench-peers: build models
+	@./training/peers/run.sh
+
+clean:
+	rm -rf $(BUILD) .build .build-embedded .build-tsan
