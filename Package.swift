@@ -96,7 +96,7 @@ if !embedded && !threadSanitizer {
             cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra"])]),
         .target(
             name: "Host",
-            dependencies: ["CHost", "CRealtime", "CSndfile", .product(name: "TOMLKit", package: "TOMLKit")]),
+            dependencies: ["CHost", "CRealtime", "CSndfile", "Signal", .product(name: "TOMLKit", package: "TOMLKit")]),
         .target(name: "Media", dependencies: ["CSndfile", "CCairo"]),
         .target(name: "ModelStore", dependencies: ["CCurl", "CZip"]),
         // Floor 5: the command line

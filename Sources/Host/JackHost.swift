@@ -49,6 +49,8 @@ public final class JackHost {
     private let shared: UnsafeMutablePointer<JackShared>
     private let events = ChainEvents()
     private var recorder: Recorder?
+    /// The file that plays, at JACK's rate.
+    private var input: SoundFile?
     private var player: [[Float]] = []
     private var inputPorts: [OpaquePointer] = []
     private var outputPorts: [OpaquePointer] = []
@@ -114,11 +116,8 @@ public final class JackHost {
     private func prepare() throws {
         if let file = options.input {
             guard chain.audioInputCount > 0 else { throw HostError.usage("these plugins take no audio input") }
-            guard Double(file.sampleRate) == chain.settings.sampleRate else {
-                throw HostError.usage(
-                    "the input has \(file.sampleRate) Hz, JACK runs at \(Int(chain.settings.sampleRate)) Hz")
-            }
-            player = file.mapped(to: chain.audioInputCount)
+            input = file.resampled(to: Int(chain.settings.sampleRate))
+            player = input?.mapped(to: chain.audioInputCount) ?? []
         }
         if let path = options.record {
             guard chain.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output to record") }
@@ -167,7 +166,7 @@ public final class JackHost {
         }
         process.pointee.recorder = recorder?.ring
         var seconds = options.seconds
-        if seconds == nil, let file = options.input { seconds = Double(file.frameCount) / Double(file.sampleRate) + options.tail }
+        if seconds == nil, let input { seconds = Double(input.frameCount) / Double(input.sampleRate) + options.tail }
         if let seconds { process.pointee.limit = UInt64((seconds * chain.settings.sampleRate).rounded()) }
     }
 

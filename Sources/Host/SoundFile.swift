@@ -1,5 +1,6 @@
 import CSndfile
 import Foundation
+import Signal
 
 /// A sound file read whole into memory: nothing is left to do for a disk while it plays.
 public struct SoundFile: Sendable {
@@ -49,5 +50,21 @@ public struct SoundFile: Sendable {
             if sources.count == 1 { return sources[0] }
             return (0..<frameCount).map { frame in sources.reduce(0) { $0 + $1[frame] } / Float(sources.count) }
         }
+    }
+
+    /// The same sound at another rate (band-limited; see `Signal.Resampler`), of the same length in seconds.
+    public func resampled(to rate: Int) -> SoundFile {
+        if rate == sampleRate || rate <= 0 || sampleRate <= 0 { return self }
+        let count = (frameCount * rate + sampleRate - 1) / sampleRate
+        let converted = channels.map { channel -> [Float] in
+            let resampler = Resampler(from: sampleRate, to: rate)
+            // The filter looks ahead: silence after the end brings the last samples out.
+            let padded = channel + [Float](repeating: 0, count: resampler.reach + 1)
+            let output = [Float](unsafeUninitializedCapacity: resampler.maximumOutput(for: padded.count)) { buffer, produced in
+                produced = resampler.process(padded, count: padded.count, into: buffer.baseAddress!)
+            }
+            return Array(output.prefix(count)) + [Float](repeating: 0, count: max(0, count - output.count))
+        }
+        return SoundFile(channels: converted, sampleRate: rate)
     }
 }

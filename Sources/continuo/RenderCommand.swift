@@ -15,8 +15,8 @@ struct RenderCommand: ParsableCommand {
     @Option(name: .customLong("input-midi"), help: "A Standard MIDI File for the MIDI input.")
     var inputMIDI: String?
 
-    @Option(name: .long, help: "Sample rate in Hz where there is no input.")
-    var rate = 48000.0
+    @Option(name: .long, help: "Sample rate in Hz (otherwise the input's, or 48000).")
+    var rate: Double?
 
     @Option(name: .long, help: "Frames in a block.")
     var block = 256
@@ -29,14 +29,15 @@ struct RenderCommand: ParsableCommand {
 
     func validate() throws {
         guard block >= 1 && block <= 1 << 20 else { throw ValidationError("--block goes from 1 to 1048576") }
-        guard rate >= 1000 && rate <= 1_000_000 else { throw ValidationError("--rate goes from 1000 to 1000000") }
+        if let rate, !(rate >= 1000 && rate <= 1_000_000) { throw ValidationError("--rate goes from 1000 to 1000000") }
     }
 
     func run() throws {
         try reportingUsage {
             var options = Renderer.Options()
             options.input = try chain.input.map { try SoundFile(reading: $0) }
-            let sampleRate = options.input.map { Double($0.sampleRate) } ?? rate
+            let sampleRate = rate?.rounded() ?? options.input.map { Double($0.sampleRate) } ?? 48000
+            options.input = options.input?.resampled(to: Int(sampleRate))
             options.inputMIDI = try inputMIDI.map { try MIDIFiles.read($0, sampleRate: sampleRate) } ?? []
             options.output = output
             options.seconds = chain.seconds

@@ -43,6 +43,21 @@ import Testing
         #expect(!differs)
     }
 
+    @Test func fileOfAnotherRateIsConverted() throws {
+        let server = try JackServer(rate: 44100)
+        let scratch = try ScratchFolder()
+        try write(sine(frequency: 1000, amplitude: 0.5, seconds: 0.3, rate: 48000), to: scratch.file("in.wav"))
+        let finished = server.host(
+            Example.amp, "--input", scratch.file("in.wav"), "--tail", "0", "--record", scratch.file("out.wav"), "--json"
+        ).finish()
+        #expect(finished.status == 0, "\(finished.errors)")
+        let recorded = try SoundFile(reading: scratch.file("out.wav"))
+        #expect(recorded.sampleRate == 44100 && recorded.frameCount == 13230)
+        let expected = sine(frequency: 1000, amplitude: 0.5, seconds: 0.3, rate: 44100).channels[0]
+        let worst = zip(recorded.channels[0], expected).dropFirst(100).dropLast(100).map { abs($0 - $1) }.max() ?? 1
+        #expect(worst < 1e-3)
+    }
+
     @Test(arguments: [SIGINT, SIGTERM, SIGHUP]) func signalEndsItCleanly(number: Int32) throws {
         let server = try JackServer()
         let scratch = try ScratchFolder()
