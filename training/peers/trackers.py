@@ -69,7 +69,7 @@ def pyin():
 
     def track(audio):
         f0, voiced, _ = librosa.pyin(
-            audio, fmin=32.7, fmax=2000, sr=RATE, frame_length=2048, hop_length=160, fill_na=None)
+            audio, fmin=32.7, fmax=2000, sr=RATE, frame_length=1024, hop_length=160, fill_na=None)
         return np.arange(len(f0)) * 0.01, f0, voiced.astype(np.float32)
 
     return track

@@ -17,8 +17,8 @@ import torch
 import features
 import network
 
-FRAMES = 150  # of a training excerpt, after WARM frames that only fill the past
-WARM = 30
+FRAMES = 70  # of a training excerpt, after WARM frames that only fill the past
+WARM = 20
 BATCH = 16
 HELD_BACK = 60  # the first clips are for validation
 
@@ -152,6 +152,7 @@ def main():
     parser.add_argument("--run", type=pathlib.Path, required=True)
     parser.add_argument("--setting", choices=features.SETTINGS, default="standard")
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--minutes", type=float, help="end, with the rate run down, after so long at the latest")
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--start", help="weights to start from, such as the other setting's")
     parser.add_argument("--threads", type=int, default=2)
@@ -167,13 +168,13 @@ def main():
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    step, last = 0, arguments.run / "last.pt"
+    step, progress, last = 0, 0.0, arguments.run / "last.pt"
     if last.exists():
         saved = torch.load(last)
         model.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
-        step = saved["step"]
+        step, progress = saved["step"], saved.get("progress", saved["step"] / arguments.steps)
     elif arguments.start:
         saved = torch.load(arguments.start)
         model.load_state_dict(saved["model"])
@@ -185,12 +186,12 @@ def main():
     def save():
         partial = last.with_suffix(".partial")
         torch.save(dict(model=model.state_dict(), average=average.state_dict(), optimiser=optimiser.state_dict(),
-                        step=step, setting=setting.name), partial)
+                        step=step, progress=progress, setting=setting.name), partial)
         os.replace(partial, last)
 
-    while step < arguments.steps:
-        done = step / arguments.steps
-        rate = float(arguments.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * done)) + 2e-5)
+    start, clock = progress, time.time()
+    while progress < 1:
+        rate = float(arguments.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * progress)) + 2e-5)
         for group in optimiser.param_groups:
             group["lr"] = rate
         pitch, voicing, onset, loud, _ = losses(model, front, batch(data, training, step, setting))
@@ -202,6 +203,9 @@ def main():
         average.update_parameters(model)
         recent.append([v.item() for v in (pitch, voicing, onset, loud)])
         step += 1
+        progress += 1 / arguments.steps
+        if arguments.minutes:
+            progress = max(progress, start + (1 - start) * (time.time() - clock) / 60 / arguments.minutes)
         if step % 50 == 0:
             save()
             line = dict(step=step, seconds=round(time.time() - began), rate=round(rate, 6),
