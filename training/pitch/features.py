@@ -36,7 +36,7 @@ class Setting:
     hop: int
 
 
-STANDARD = Setting("standard", long=(832, 96), short=(256, 64), stretch=320, delay=224, hop=160)
+STANDARD = Setting("standard", long=(1088, 128), short=(320, 80), stretch=448, delay=320, hop=160)
 QUICK = Setting("quick", long=(416, 48), short=(160, 32), stretch=176, delay=96, hop=80)
 SETTINGS = {s.name: s for s in (STANDARD, QUICK)}
 

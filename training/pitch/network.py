@@ -7,7 +7,7 @@ import features
 
 WIDTH = 32
 EXPANSION = 56
-DILATIONS = (1, 2, 4)
+DILATIONS = (1, 3, 6)
 STATE = 32
 STRIDE = 3  # pitch bins that share a position
 POSITIONS = features.PITCH_BINS // STRIDE

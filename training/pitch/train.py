@@ -91,8 +91,8 @@ def batch(data, indices, step, setting):
             down = rng.uniform(3, 30) if data.kinds[other] == "unpitched" else rng.uniform(14, 40)
             scale = (power[row] / bleed.square().mean().clamp(min=1e-8)).sqrt() * 10 ** (-down / 20)
             audio[row] += scale.clamp(max=20) * bleed
-    ratio = torch.tensor(rng.uniform(-5, 40, (BATCH, 1)), dtype=torch.float32)
-    clean = torch.tensor(rng.random((BATCH, 1)) < 0.25)
+    ratio = torch.tensor(rng.uniform(-6, 34, (BATCH, 1)), dtype=torch.float32)
+    clean = torch.tensor(rng.random((BATCH, 1)) < 0.15)
     amount = torch.where(clean, torch.tensor(0.0), (power * 10 ** (-ratio / 10)).sqrt())
     audio = audio + amount * noise(generator, BATCH, samples)
     hummed = torch.tensor(rng.random((BATCH, 1)) < 0.1)
