@@ -6,6 +6,18 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}
+missing=()
+for package in fluidsynth timgm6mb-soundfont flite; do
+    [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "bench-peers needs Debian's ${missing[*]} to make the held-out clips: please install them" >&2
+        exit 1
+    fi
+    echo "installing ${missing[*]}"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
 [ -x "$python" ] || { "$here/../setup.sh"; }
 [ -e "$here/work/heldout/complete" ] || {
     "$python" -W ignore "$here/heldout.py" --output "$here/work/heldout"
