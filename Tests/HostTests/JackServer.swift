@@ -35,6 +35,7 @@ final class JackServer {
         stop()
         // A killed server keeps its place in libjack's list, which has eight: only one of its own name takes it over.
         if wasKilled {
+            wasKilled = false
             try? start()
             stop()
         }
@@ -44,6 +45,8 @@ final class JackServer {
         if process.isRunning {
             process.terminate()
             process.waitUntilExit()
+            // With clients still connected jackd dies of SIGPIPE instead.
+            wasKilled = process.terminationReason == .uncaughtSignal
         }
     }
 
