@@ -82,6 +82,14 @@ public final class Chain {
     /// Frames of latency, from the plugins' own reports; known once the chain has run.
     public var latency: Int { Int(ch_load(&process.pointee.latency)) }
 
+    /// Finds out the latency before the chain runs. It must be active.
+    func askLatency() -> Int {
+        let isKnown = (0..<process.pointee.nodeCount).allSatisfy { process.pointee.nodes[$0].latencyValue == nil }
+        // A plugin says how late it is when it has run: an empty block is enough, and moves nothing.
+        if !isKnown { processBlock(process, 0) }
+        return latency
+    }
+
     public func activate() { for instance in instances { instance.activate() } }
     public func deactivate() { for instance in instances { instance.deactivate() } }
 

@@ -49,6 +49,8 @@ public final class JackHost {
     private let shared: UnsafeMutablePointer<JackShared>
     private let events = ChainEvents()
     private var recorder: Recorder?
+    /// Frames left out at the recording's beginning.
+    private var trimmed = 0
     /// The file that plays, at JACK's rate.
     private var input: SoundFile?
     private var player: [[Float]] = []
@@ -56,6 +58,7 @@ public final class JackHost {
     private var outputPorts: [OpaquePointer] = []
     private var reportedLatency = 0
     private var isActive = false
+    private var isClosed = false
 
     /// Connects to a running server (none is ever started), loads the chain at its rate and block length, and registers ports.
     ///
@@ -75,15 +78,11 @@ public final class JackHost {
         }
         shared = .allocate(capacity: 1)
         shared.initialize(to: JackShared(process: chain.process, wake: cr_semaphore_make()))
-        do {
-            try prepare()
-        } catch {
-            jack_client_close(client)
-            throw error
-        }
+        try prepare()
     }
 
     deinit {
+        if !isClosed { jack_client_close(client) }
         cr_semaphore_free(shared.pointee.wake)
         shared.deallocate()
     }
@@ -121,9 +120,13 @@ public final class JackHost {
         }
         if let path = options.record {
             guard chain.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output to record") }
+            if options.trimsLatency {
+                chain.activate()
+                trimmed = chain.askLatency()
+            }
             recorder = try Recorder(
                 path: path, channelCount: chain.audioOutputCount, sampleRate: chain.settings.sampleRate,
-                maximumBlock: chain.settings.maximumBlock)
+                maximumBlock: chain.settings.maximumBlock, skip: trimmed)
         }
         events.collectsMIDI = options.collectsMIDI
         events.onParameter = options.onParameter
@@ -167,7 +170,7 @@ public final class JackHost {
         process.pointee.recorder = recorder?.ring
         var seconds = options.seconds
         if seconds == nil, let input { seconds = Double(input.frameCount) / Double(input.sampleRate) + options.tail }
-        if let seconds { process.pointee.limit = UInt64((seconds * chain.settings.sampleRate).rounded()) }
+        if let seconds { process.pointee.limit = UInt64((seconds * chain.settings.sampleRate).rounded()) + UInt64(trimmed) }
     }
 
     private func setCallbacks() {
@@ -286,6 +289,14 @@ public final class JackHost {
         return Result(report: report, midi: events.midi, failure: failure)
     }
 
+    /// What it is called in JACK, and how it runs there.
+    public var summary: String {
+        func count(_ ports: [Chain.Port], _ kind: Chain.Port.Kind) -> Int { ports.count { $0.kind == kind } }
+        return "\(clientName): \(count(chain.inputs, .audio)) in, \(count(chain.outputs, .audio)) out"
+            + (count(chain.inputs, .midi) > 0 ? ", MIDI in" : "") + (count(chain.outputs, .midi) > 0 ? ", MIDI out" : "")
+            + "; \(Int(chain.settings.sampleRate)) Hz, \(chain.settings.maximumBlock) frames a period"
+    }
+
     private var clientName: String { String(cString: jack_get_client_name(client)) }
 
     private func loop() -> (String, HostError?) {
@@ -322,6 +333,7 @@ public final class JackHost {
     private func shutDown(isServerGone: Bool) {
         if isActive && !isServerGone { jack_deactivate(client) }
         isActive = false
+        isClosed = true
         jack_client_close(client)
     }
 

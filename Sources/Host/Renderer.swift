@@ -65,9 +65,7 @@ public struct Renderer {
 
         var skip = 0
         if options.trimsLatency {
-            // A plugin says how late it is when it has run: an empty block is enough, and moves nothing.
-            processBlock(process, 0)
-            skip = chain.latency
+            skip = chain.askLatency()
             frames += skip
             process.pointee.limit = UInt64(frames)
         }

@@ -30,6 +30,9 @@ struct ChainArguments: ParsableArguments {
     @Option(name: .long, help: "Seconds after the input's end.")
     var tail = 1.0
 
+    @Flag(name: .customLong("trim-latency"), help: "Leaves the chain's latency out of the recording's beginning.")
+    var trimsLatency = false
+
     @Option(name: .customLong("save-state"), help: "Saves the plugins' state to a folder at the end.")
     var saveState: String?
 

@@ -32,6 +32,7 @@ struct HostCommand: ParsableCommand {
             options.input = try chain.input.map { try SoundFile(reading: $0) }
             options.record = record
             options.seconds = chain.seconds
+            options.trimsLatency = chain.trimsLatency
             options.tail = chain.tail
             options.connections = try connections.map { try ConnectionPattern($0) }
             options.tempo = chain.tempo
@@ -44,6 +45,7 @@ struct HostCommand: ParsableCommand {
                 options.onParameter = { monitor.tell($0) }
             }
             let host = try JackHost(world: World(), setups: chain.setups(), options: options)
+            if Console.isInteractive { Console.say("\(host.summary); Ctrl-C ends it") }
             let result = try host.run()
             if let folder = chain.saveState { try host.saveStates(to: folder) }
             try chain.finish(result.report, result.midi)

@@ -24,9 +24,6 @@ struct RenderCommand: ParsableCommand {
     @Option(name: .customLong("random-blocks"), help: "Draws block lengths from 0 to --block from this seed.")
     var randomBlocks: UInt64?
 
-    @Flag(name: .customLong("trim-latency"), help: "Leaves the chain's latency out of the output's beginning.")
-    var trimsLatency = false
-
     func validate() throws {
         guard block >= 1 && block <= 1 << 20 else { throw ValidationError("--block goes from 1 to 1048576") }
         if let rate, !(rate >= 1000 && rate <= 1_000_000) { throw ValidationError("--rate goes from 1000 to 1000000") }
@@ -49,7 +46,7 @@ struct RenderCommand: ParsableCommand {
             options.randomBlocks = randomBlocks
             options.tempo = chain.tempo ?? 120
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
-            options.trimsLatency = trimsLatency
+            options.trimsLatency = chain.trimsLatency
             let made = try Chain(
                 world: World(), setups: chain.setups(),
                 settings: Renderer.settings(sampleRate: sampleRate, block: block, hasRandomBlocks: randomBlocks != nil))

@@ -135,6 +135,54 @@ import Testing
         #expect(report.last("optional_cv") == 0)
     }
 
+    @Test func latencyIsTrimmedFromTheRecording() throws {
+        let server = try JackServer()
+        let probe = try ProbePlugin()
+        let scratch = try ScratchFolder()
+        try write(sine(seconds: 0.2), to: scratch.file("in.wav"))
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let finished = server.host(
+            ProbePlugin.uri, "--control", "delay=1000", "--input", scratch.file("in.wav"), "--tail", "0", "--record",
+            scratch.file("out.wav"), "--trim-latency"
+        ).finish()
+        #expect(finished.status == 0, "\(finished.errors)")
+        let isSame = try SoundFile(reading: scratch.file("out.wav")).channels == sine(seconds: 0.2).channels
+        #expect(isSame)
+    }
+
+    @Test func metronomeFollowsJacksTransport() throws {
+        let server = try JackServer()
+        let scratch = try ScratchFolder()
+        let host = server.host(Example.metro, "--tempo", "240", "--record", scratch.file("out.wav"))
+        #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
+        Thread.sleep(forTimeInterval: 0.3)
+        #expect(server.run("sh", "-c", "echo play | jack_transport").status == 0)
+        Thread.sleep(forTimeInterval: 1.2)
+        #expect(server.run("sh", "-c", "echo stop | jack_transport").status == 0)
+        host.signal(SIGINT)
+        #expect(host.finish(within: 5).status == 0)
+        let samples = try SoundFile(reading: scratch.file("out.wav")).channels[0]
+        var starts: [Int] = []
+        var last = -10000
+        for (i, sample) in samples.enumerated() where abs(sample) > 1e-3 {
+            if i - last > 1000 { starts.append(i) }
+            last = i
+        }
+        #expect(starts.count >= 4)
+        #expect(try #require(starts.first) > 10000)  // nothing before it rolls
+        // A busy machine may cost this server a period or two; the transport goes on meanwhile, and the metronome with it.
+        for (a, b) in zip(starts, starts.dropFirst()) { #expect(abs(b - a - 12000) < 3 * 128 + 12) }
+    }
+
+    @Test func workerThreadLoadsASample() throws {
+        let server = try JackServer()
+        let host = server.host(
+            Example.sampler, "--set", "sample=/usr/lib/lv2/eg-sampler.lv2/click.wav", "--monitor", "--seconds", "1")
+        let finished = host.finish()
+        #expect(finished.output.contains("sample = /usr/lib/lv2/eg-sampler.lv2/click.wav\n"), "\(finished.output) \(finished.errors)")
+    }
+
     @Test func optionalPortIsThereWhileConnected() throws {
         let server = try JackServer()
         let probe = try ProbePlugin()
