@@ -47,6 +47,14 @@ public func multiply(
     #endif
     while row < rows {
         var block = 0
+        #if KERNELS_AVX512
+            while block &+ 8 <= blocks {
+                tile1x8(
+                    inputs, input + row &* inputStride, weights + block &* blockSize, blockSize, bias + block &* 16,
+                    output + (row &* outputStride &+ block &* 16))
+                block &+= 8
+            }
+        #endif
         #if KERNELS_FMA || arch(arm64)
             while block &+ 4 <= blocks {
                 tile1x4(
@@ -128,6 +136,41 @@ func tile4x1(
     store(p2, c + 2 &* ldc)
     store(p3, c + 3 &* ldc)
 }
+
+#if KERNELS_AVX512
+    /// Eight independent chains: as many as two multiply-adds of four cycles need to be in flight.
+    @inline(__always)
+    func tile1x8(
+        _ inputs: Int, _ a: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ blockSize: Int, _ bias: UnsafePointer<Float>,
+        _ c: UnsafeMutablePointer<Float>
+    ) {
+        var p0 = load(bias), p1 = load(bias + 16), p2 = load(bias + 32), p3 = load(bias + 48)
+        var p4 = load(bias + 64), p5 = load(bias + 80), p6 = load(bias + 96), p7 = load(bias + 112)
+        let v = w + 4 &* blockSize
+        var i = 0
+        while i < inputs {
+            let x = splat(a[i])
+            let u = w + i &* 16, t = v + i &* 16
+            p0 = fma(p0, x, load(u))
+            p1 = fma(p1, x, load(u + blockSize))
+            p2 = fma(p2, x, load(u + 2 &* blockSize))
+            p3 = fma(p3, x, load(u + 3 &* blockSize))
+            p4 = fma(p4, x, load(t))
+            p5 = fma(p5, x, load(t + blockSize))
+            p6 = fma(p6, x, load(t + 2 &* blockSize))
+            p7 = fma(p7, x, load(t + 3 &* blockSize))
+            i &+= 1
+        }
+        store(p0, c)
+        store(p1, c + 16)
+        store(p2, c + 32)
+        store(p3, c + 48)
+        store(p4, c + 64)
+        store(p5, c + 80)
+        store(p6, c + 96)
+        store(p7, c + 112)
+    }
+#endif
 
 @inline(__always)
 func tile1x4(

@@ -63,26 +63,61 @@ public func multiplySpectra(
     // What is left (all of it in live use, where there is one row) is bound by reading the weights: in the order in which
     // they lie, each once for the few rows.
     if doneRows == rows { return }
+    #if KERNELS_AVX512
+        let tileBlocks = 4, tileBins = 4
+    #elseif KERNELS_FMA || arch(arm64)
+        let tileBlocks = 2, tileBins = 2
+    #else
+        let tileBlocks = 1, tileBins = 1
+    #endif
+    let tiledBlocks = blocks &- blocks % tileBlocks
     for bin in 0..<bins {
-        let x = input + bin &* inputBinStride
-        let y = output + bin &* outputBinStride
         for row in doneRows..<rows {
-            let xr = x + row &* inputRowStride
-            let yr = y + row &* outputRowStride
+            let x = input + (bin &* inputBinStride &+ row &* inputRowStride)
+            let y = output + (bin &* outputBinStride &+ row &* outputRowStride)
             var block = 0
-            #if KERNELS_FMA || arch(arm64)
-                while block &+ 4 <= blocks {
-                    complexTile1x4(
-                        inputs, xr, inputImaginary, weights + (bin &* weightBinStride &+ block &* weightBlockStride),
-                        weightBlockStride, yr + 16 &* block, outputImaginary)
-                    block &+= 4
-                }
-            #endif
-            while block < blocks {
+            while block < tiledBlocks {
+                let w = weights + (bin &* weightBinStride &+ block &* weightBlockStride)
+                #if KERNELS_AVX512
+                    complexTile1x4(inputs, x, inputImaginary, w, weightBlockStride, y + 16 &* block, outputImaginary)
+                #elseif KERNELS_FMA || arch(arm64)
+                    complexTile1x2(
+                        inputs, x, 0, inputImaginary, w, weightBlockStride, y + 16 &* block, 16, outputImaginary)
+                #else
+                    complexTile1x1(inputs, x, inputImaginary, w, y + 16 &* block, outputImaginary)
+                #endif
+                block &+= tileBlocks
+            }
+        }
+    }
+    // Blocks that make no tile: several bins at a time instead, so that there are enough independent chains.
+    if tiledBlocks == blocks { return }
+    for row in doneRows..<rows {
+        for block in tiledBlocks..<blocks {
+            let x = input + row &* inputRowStride
+            let y = output + (row &* outputRowStride &+ 16 &* block)
+            let w = weights + block &* weightBlockStride
+            var bin = 0
+            while bin &+ tileBins <= bins {
+                let xb = x + bin &* inputBinStride, yb = y + bin &* outputBinStride, wb = w + bin &* weightBinStride
+                #if KERNELS_AVX512
+                    complexTileBins4(
+                        inputs, xb, inputBinStride, inputImaginary, wb, weightBinStride, yb, outputBinStride,
+                        outputImaginary)
+                #elseif KERNELS_FMA || arch(arm64)
+                    complexTile1x2(
+                        inputs, xb, inputBinStride, inputImaginary, wb, weightBinStride, yb, outputBinStride,
+                        outputImaginary)
+                #else
+                    complexTile1x1(inputs, xb, inputImaginary, wb, yb, outputImaginary)
+                #endif
+                bin &+= tileBins
+            }
+            while bin < bins {
                 complexTile1x1(
-                    inputs, xr, inputImaginary, weights + (bin &* weightBinStride &+ block &* weightBlockStride),
-                    yr + 16 &* block, outputImaginary)
-                block &+= 1
+                    inputs, x + bin &* inputBinStride, inputImaginary, w + bin &* weightBinStride,
+                    y + bin &* outputBinStride, outputImaginary)
+                bin &+= 1
             }
         }
     }
@@ -176,41 +211,95 @@ func complexTile2x1(
     store(r1, y + ldy); store(i1, yi + ldy)
 }
 
+#if KERNELS_AVX512
+    @inline(__always)
+    func complexTile1x4(
+        _ inputs: Int, _ x: UnsafePointer<Float>, _ imaginary: Int, _ w: UnsafePointer<Float>, _ blockStride: Int,
+        _ y: UnsafeMutablePointer<Float>, _ yImaginary: Int
+    ) {
+        var r0 = V.zero, r1 = V.zero, r2 = V.zero, r3 = V.zero, i0 = V.zero, i1 = V.zero, i2 = V.zero, i3 = V.zero
+        let xi = x + imaginary
+        let w1 = w + blockStride, w2 = w + 2 &* blockStride, w3 = w + 3 &* blockStride
+        var k = 0
+        while k < inputs {
+            let a = splat(x[k]), b = splat(xi[k])
+            let p = k &* 32
+            var u = load(w + p)
+            r0 = fma(r0, a, u); i0 = fma(i0, b, u)
+            u = load(w1 + p)
+            r1 = fma(r1, a, u); i1 = fma(i1, b, u)
+            u = load(w2 + p)
+            r2 = fma(r2, a, u); i2 = fma(i2, b, u)
+            u = load(w3 + p)
+            r3 = fma(r3, a, u); i3 = fma(i3, b, u)
+            u = load(w + (p &+ 16))
+            r0 = fnma(r0, b, u); i0 = fma(i0, a, u)
+            u = load(w1 + (p &+ 16))
+            r1 = fnma(r1, b, u); i1 = fma(i1, a, u)
+            u = load(w2 + (p &+ 16))
+            r2 = fnma(r2, b, u); i2 = fma(i2, a, u)
+            u = load(w3 + (p &+ 16))
+            r3 = fnma(r3, b, u); i3 = fma(i3, a, u)
+            k &+= 1
+        }
+        let yi = y + yImaginary
+        store(r0, y); store(i0, yi)
+        store(r1, y + 16); store(i1, yi + 16)
+        store(r2, y + 32); store(i2, yi + 32)
+        store(r3, y + 48); store(i3, yi + 48)
+    }
+
+    /// One row and block at four successive bins.
+    @inline(__always)
+    func complexTileBins4(
+        _ inputs: Int, _ x: UnsafePointer<Float>, _ xBin: Int, _ imaginary: Int, _ w: UnsafePointer<Float>, _ wBin: Int,
+        _ y: UnsafeMutablePointer<Float>, _ yBin: Int, _ yImaginary: Int
+    ) {
+        var r0 = V.zero, r1 = V.zero, r2 = V.zero, r3 = V.zero, i0 = V.zero, i1 = V.zero, i2 = V.zero, i3 = V.zero
+        let x1 = x + xBin, x2 = x + 2 &* xBin, x3 = x + 3 &* xBin
+        let z0 = x + imaginary, z1 = x1 + imaginary, z2 = x2 + imaginary, z3 = x3 + imaginary
+        let w1 = w + wBin, w2 = w + 2 &* wBin, w3 = w + 3 &* wBin
+        var k = 0
+        while k < inputs {
+            let p = k &* 32
+            let u0 = load(w + p), u1 = load(w1 + p), u2 = load(w2 + p), u3 = load(w3 + p)
+            let a0 = splat(x[k]), a1 = splat(x1[k]), a2 = splat(x2[k]), a3 = splat(x3[k])
+            let b0 = splat(z0[k]), b1 = splat(z1[k]), b2 = splat(z2[k]), b3 = splat(z3[k])
+            r0 = fma(r0, a0, u0); i0 = fma(i0, b0, u0); r1 = fma(r1, a1, u1); i1 = fma(i1, b1, u1)
+            r2 = fma(r2, a2, u2); i2 = fma(i2, b2, u2); r3 = fma(r3, a3, u3); i3 = fma(i3, b3, u3)
+            let v0 = load(w + (p &+ 16)), v1 = load(w1 + (p &+ 16)), v2 = load(w2 + (p &+ 16)), v3 = load(w3 + (p &+ 16))
+            r0 = fnma(r0, b0, v0); i0 = fma(i0, a0, v0); r1 = fnma(r1, b1, v1); i1 = fma(i1, a1, v1)
+            r2 = fnma(r2, b2, v2); i2 = fma(i2, a2, v2); r3 = fnma(r3, b3, v3); i3 = fma(i3, a3, v3)
+            k &+= 1
+        }
+        store(r0, y); store(i0, y + yImaginary)
+        store(r1, y + yBin); store(i1, y + (yBin &+ yImaginary))
+        store(r2, y + 2 &* yBin); store(i2, y + (2 &* yBin &+ yImaginary))
+        store(r3, y + 3 &* yBin); store(i3, y + (3 &* yBin &+ yImaginary))
+    }
+#endif
+
+/// Two outputs of one row: two blocks (`xStep` 0, of the same input), or one block at two successive bins.
 @inline(__always)
-func complexTile1x4(
-    _ inputs: Int, _ x: UnsafePointer<Float>, _ imaginary: Int, _ w: UnsafePointer<Float>, _ blockStride: Int,
-    _ y: UnsafeMutablePointer<Float>, _ yImaginary: Int
+func complexTile1x2(
+    _ inputs: Int, _ x: UnsafePointer<Float>, _ xStep: Int, _ imaginary: Int, _ w: UnsafePointer<Float>, _ wStep: Int,
+    _ y: UnsafeMutablePointer<Float>, _ yStep: Int, _ yImaginary: Int
 ) {
-    var r0 = V.zero, r1 = V.zero, r2 = V.zero, r3 = V.zero, i0 = V.zero, i1 = V.zero, i2 = V.zero, i3 = V.zero
-    let xi = x + imaginary
-    let w1 = w + blockStride, w2 = w + 2 &* blockStride, w3 = w + 3 &* blockStride
+    var r0 = V.zero, r1 = V.zero, i0 = V.zero, i1 = V.zero
+    let x1 = x + xStep, z0 = x + imaginary, z1 = x + (xStep &+ imaginary), w1 = w + wStep
     var k = 0
     while k < inputs {
-        let a = splat(x[k]), b = splat(xi[k])
         let p = k &* 32
-        var u = load(w + p)
-        r0 = fma(r0, a, u); i0 = fma(i0, b, u)
-        u = load(w1 + p)
-        r1 = fma(r1, a, u); i1 = fma(i1, b, u)
-        u = load(w2 + p)
-        r2 = fma(r2, a, u); i2 = fma(i2, b, u)
-        u = load(w3 + p)
-        r3 = fma(r3, a, u); i3 = fma(i3, b, u)
-        u = load(w + (p &+ 16))
-        r0 = fnma(r0, b, u); i0 = fma(i0, a, u)
-        u = load(w1 + (p &+ 16))
-        r1 = fnma(r1, b, u); i1 = fma(i1, a, u)
-        u = load(w2 + (p &+ 16))
-        r2 = fnma(r2, b, u); i2 = fma(i2, a, u)
-        u = load(w3 + (p &+ 16))
-        r3 = fnma(r3, b, u); i3 = fma(i3, a, u)
+        let a0 = splat(x[k]), b0 = splat(z0[k]), u0 = load(w + p), v0 = load(w + (p &+ 16))
+        r0 = fma(r0, a0, u0); i0 = fma(i0, b0, u0)
+        r0 = fnma(r0, b0, v0); i0 = fma(i0, a0, v0)
+        let a1 = splat(x1[k]), b1 = splat(z1[k]), u1 = load(w1 + p), v1 = load(w1 + (p &+ 16))
+        r1 = fma(r1, a1, u1); i1 = fma(i1, b1, u1)
+        r1 = fnma(r1, b1, v1); i1 = fma(i1, a1, v1)
         k &+= 1
     }
-    let yi = y + yImaginary
-    store(r0, y); store(i0, yi)
-    store(r1, y + 16); store(i1, yi + 16)
-    store(r2, y + 32); store(i2, yi + 32)
-    store(r3, y + 48); store(i3, yi + 48)
+    store(r0, y); store(i0, y + yImaginary)
+    store(r1, y + yStep); store(i1, y + (yStep &+ yImaginary))
 }
 
 @inline(__always)

@@ -59,7 +59,7 @@ import Testing
         for rows in [1, 2, 3, 4, 5, 9] {
             for blocks in [1, 2, 3, 4, 5] {
                 for inputs in [1, 4, 33] {
-                    let bins = 3
+                    let bins = 7
                     let inputRow = 2 * inputs + 1, inputBin = rows * inputRow + 2
                     let outputRow = 32 * blocks + 3, outputBin = rows * outputRow + 1
                     let x = random.values(bins * inputBin), w = random.values(bins * blocks * inputs * 32)
