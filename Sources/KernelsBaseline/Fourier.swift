@@ -10,7 +10,7 @@
 ///
 /// - work: 32·half floats
 /// - spectrum: bins 0 … half at `binStride` floats apart, imaginary parts `imaginary` on; each value is TWICE the transform
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func transformRows(
     _ rows: UnsafePointer<Float>, _ rowStride: Int, _ count: Int,
     _ half: Int, _ stages: Int, _ radices: UnsafePointer<Int32>, _ twiddles: UnsafePointer<Float>,
@@ -60,7 +60,7 @@ public func transformRows(
 ///
 /// - spectrum: overwritten nowhere; work: 32·half floats
 /// - rows: `count` rows (even), or count/2 when pooled, `rowStride` apart
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func transformBins(
     _ spectrum: UnsafePointer<Float>, _ binStride: Int, _ imaginary: Int,
     _ half: Int, _ stages: Int, _ radices: UnsafePointer<Int32>, _ twiddles: UnsafePointer<Float>, _ twiddleCount: Int,
@@ -304,7 +304,7 @@ func pass5(
 /// rounded once.
 ///
 /// - taps: `[count][16]`; matrix: `[bins][count][cosine, sine]`; output bins `binStride` floats apart
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func transformTaps(
     _ taps: UnsafePointer<Double>, _ count: Int, _ matrix: UnsafePointer<Double>, _ bins: Int,
     _ output: UnsafeMutablePointer<Float>, _ binStride: Int

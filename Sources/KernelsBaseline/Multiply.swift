@@ -8,7 +8,7 @@
 /// - input: `rows` rows of `inputs` floats, `inputStride` apart (rows may overlap: that is how a convolution is computed)
 /// - weights: packed `[blocks][inputs][16]`; bias: `16·blocks` floats
 /// - output: rows `outputStride` apart, at least `16·blocks`
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func multiply(
     _ rows: Int, _ inputs: Int, _ blocks: Int, _ input: UnsafePointer<Float>, _ inputStride: Int,
     _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,

@@ -8,7 +8,7 @@
 /// - input: at `bin·inputBinStride + row·inputRowStride`: `inputs` real parts, and their imaginary parts `inputImaginary` on
 /// - weights: at `bin·weightBinStride + block·weightBlockStride`: `[inputs][re 16, im 16]`
 /// - output: at `bin·outputBinStride + row·outputRowStride + 16·block`, imaginary parts `outputImaginary` on
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func multiplySpectra(
     _ bins: Int, _ rows: Int, _ inputs: Int, _ blocks: Int,
     _ input: UnsafePointer<Float>, _ inputBinStride: Int, _ inputRowStride: Int, _ inputImaginary: Int,

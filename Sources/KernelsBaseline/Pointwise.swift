@@ -63,31 +63,31 @@ func map(
 }
 
 /// 1/(1 + e^(−x)), within 2e-7 (absolute) of the exact value. In place is allowed, here and below.
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func sigmoid(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { logistic($0) }
 }
 
 /// tanh x, within 3e-7 (relative) of the exact value.
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func tanh(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { hyperbolicTangent($0) }
 }
 
 /// e^x, within 3e-7 (relative) of the exact value between −87 and 88; saturating outside.
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func exp(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { exponential($0) }
 }
 
 /// max(x, 0)
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func relu(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
     map(count, input, output) { maximum($0, V.zero) }
 }
 
 /// `output[row][c] = input[row][c]·scale[c] + shift[c]`
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func affine(
     _ rows: Int, _ channels: Int, _ input: UnsafePointer<Float>, _ scale: UnsafePointer<Float>,
     _ shift: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>
@@ -108,7 +108,7 @@ public func affine(
 }
 
 /// `output[row][c]` = the largest of `input[row·stride ..< row·stride + size][c]`
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func maximumOfRows(
     _ rows: Int, _ channels: Int, _ size: Int, _ stride: Int, _ input: UnsafePointer<Float>,
     _ output: UnsafeMutablePointer<Float>
@@ -132,9 +132,10 @@ public func maximumOfRows(
     }
 }
 
-/// Mean and sum of squared deviations of `count` floats, in double precision, two passes.
-@inline(__always)
-func moments(_ count: Int, _ x: UnsafePointer<Float>) -> (mean: Double, squares: Double) {
+/// Mean and sum of squared deviations of `count` floats, in double precision, two passes; into `result[0]` and `result[1]`. (What
+/// takes a square root of them stands in Neural: `squareRoot` does not pass the real-time proof.)
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func moments(_ count: Int, _ x: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Double>) {
     let p = UnsafeRawPointer(x)
     let whole = count &- count % 8
     var s = SIMD8<Double>.zero
@@ -163,42 +164,34 @@ func moments(_ count: Int, _ x: UnsafePointer<Float>) -> (mean: Double, squares:
         squares += d * d
         i &+= 1
     }
-    return (mean, squares)
+    result[0] = mean
+    result[1] = squares
 }
 
-/// `output = (input − mean) / max(deviation, least)`, the deviation being the unbiased one (divided by count − 1).
-@export(interface) @inline(never)
+/// `output = (input − mean) / deviation`
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func standardise(
-    _ count: Int, _ input: UnsafePointer<Float>, _ least: Float, _ output: UnsafeMutablePointer<Float>
+    _ count: Int, _ input: UnsafePointer<Float>, _ mean: Float, _ deviation: Float, _ output: UnsafeMutablePointer<Float>
 ) {
-    let (mean, squares) = moments(count, input)
-    let m = splat(Float(mean))
-    let deviation = Float((squares / Double(max(count &- 1, 1))).squareRoot())
-    let d = splat(deviation > least ? deviation : least)
+    let m = splat(mean), d = splat(deviation)
     map(count, input, output) { ($0 - m) / d }
 }
 
-/// Layer normalisation of each row: `(x − mean)/√(variance + epsilon)·scale + shift`, the variance divided by `channels`.
-@export(interface) @inline(never)
-public func normaliseRows(
-    _ rows: Int, _ channels: Int, _ input: UnsafePointer<Float>, _ epsilon: Float, _ scale: UnsafePointer<Float>,
+/// `output[c] = (input[c] − mean)·factor·scale[c] + shift[c]`
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func normalise(
+    _ channels: Int, _ input: UnsafePointer<Float>, _ mean: Float, _ factor: Float, _ scale: UnsafePointer<Float>,
     _ shift: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>
 ) {
-    for row in 0..<rows {
-        let x = input + row &* channels
-        let y = output + row &* channels
-        let (mean, squares) = moments(channels, x)
-        let factor = Float(1 / (squares / Double(channels) + Double(epsilon)).squareRoot())
-        let m = splat(Float(mean)), f = splat(factor)
-        var c = 0
-        while c &+ 16 <= channels {
-            store(fma(load(shift + c), (load(x + c) - m) * f, load(scale + c)), y + c)
-            c &+= 16
-        }
-        while c < channels {
-            y[c] = fma(splat(shift[c]), splat((x[c] - Float(mean)) * factor), splat(scale[c]))[0]
-            c &+= 1
-        }
+    let m = splat(mean), f = splat(factor)
+    var c = 0
+    while c &+ 16 <= channels {
+        store(fma(load(shift + c), (load(input + c) - m) * f, load(scale + c)), output + c)
+        c &+= 16
+    }
+    while c < channels {
+        output[c] = fma(splat(shift[c]), splat((input[c] - mean) * factor), splat(scale[c]))[0]
+        c &+= 1
     }
 }
 
@@ -206,7 +199,7 @@ public func normaliseRows(
 /// h ← (1 − z)·n + z·h.
 ///
 /// - input, hidden: three gates [r, z, n] of `stride` floats each, biases included; state: `units` floats, updated in place
-@export(interface) @inline(never)
+@export(interface) @inline(never) @_noAllocation @_noLocks
 public func updateGatedState(
     _ units: Int, _ stride: Int, _ input: UnsafePointer<Float>, _ hidden: UnsafePointer<Float>,
     _ state: UnsafeMutablePointer<Float>

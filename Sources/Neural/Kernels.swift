@@ -191,28 +191,48 @@ public struct Kernels: Sendable {
         }
     }
 
-    /// `(x − mean) / max(deviation, least)` of `count` values, the deviation divided by count − 1. Not in place.
-    @inline(never)
+    /// `(x − mean) / max(deviation, least)` of `count` values, the deviation divided by count − 1.
     public func standardise(
         count: Int, input: UnsafePointer<Float>, least: Float, output: UnsafeMutablePointer<Float>
     ) {
+        let (mean, squares) = moments(count: count, input: input)
+        let deviation = Float(cr_sqrt_f64(squares / Double(max(count &- 1, 1))))
+        let divisor = deviation > least ? deviation : least
         switch level {
-        case 3: KernelsAVX512.standardise(count, input, least, output)
-        case 2: KernelsAVX2.standardise(count, input, least, output)
-        default: KernelsBaseline.standardise(count, input, least, output)
+        case 3: KernelsAVX512.standardise(count, input, Float(mean), divisor, output)
+        case 2: KernelsAVX2.standardise(count, input, Float(mean), divisor, output)
+        default: KernelsBaseline.standardise(count, input, Float(mean), divisor, output)
         }
     }
 
-    @inline(never)
+    /// Layer normalisation of each row: `(x − mean)/√(variance + epsilon)·scale + shift`, the variance divided by `channels`.
     package func normaliseRows(
         rows: Int, channels: Int, input: UnsafePointer<Float>, epsilon: Float, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>
     ) {
-        switch level {
-        case 3: KernelsAVX512.normaliseRows(rows, channels, input, epsilon, scale, shift, output)
-        case 2: KernelsAVX2.normaliseRows(rows, channels, input, epsilon, scale, shift, output)
-        default: KernelsBaseline.normaliseRows(rows, channels, input, epsilon, scale, shift, output)
+        for row in 0..<rows {
+            let x = input + row * channels, y = output + row * channels
+            let (mean, squares) = moments(count: channels, input: x)
+            let factor = Float(1 / cr_sqrt_f64(squares / Double(channels) + Double(epsilon)))
+            switch level {
+            case 3: KernelsAVX512.normalise(channels, x, Float(mean), factor, scale, shift, y)
+            case 2: KernelsAVX2.normalise(channels, x, Float(mean), factor, scale, shift, y)
+            default: KernelsBaseline.normalise(channels, x, Float(mean), factor, scale, shift, y)
+            }
         }
+    }
+
+    private func moments(count: Int, input: UnsafePointer<Float>) -> (mean: Double, squares: Double) {
+        var result = (mean: 0.0, squares: 0.0)
+        withUnsafeMutableBytes(of: &result) { bytes in
+            let values = bytes.baseAddress!.assumingMemoryBound(to: Double.self)
+            switch level {
+            case 3: KernelsAVX512.moments(count, input, values)
+            case 2: KernelsAVX2.moments(count, input, values)
+            default: KernelsBaseline.moments(count, input, values)
+            }
+        }
+        return result
     }
 
     @inline(never)
