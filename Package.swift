@@ -113,7 +113,10 @@ if !embedded && !threadSanitizer {
         .testTarget(name: "NeuralTests", dependencies: ["Neural", "CRealtime"]),
         .testTarget(name: "SignalTests", dependencies: ["Signal"]),
         .testTarget(
-            name: "PitchTrackerTests", dependencies: ["PitchTracker", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
+            name: "PitchTrackerTests",
+            dependencies: [
+                "PitchTracker", "CPitchTracker", "ContinuoPitch", "Realtime", "Neural", "Signal", "Media", "CRealtime",
+            ]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"]),

@@ -226,7 +226,7 @@ static void run(LV2_Handle instance, uint32_t frames) {
     io->lowest = control(self, PORT_lowest, 32);
     io->highest = control(self, PORT_highest, 2000);
     io->a4 = control(self, PORT_a4, 440);
-    io->minimum_note = control(self, PORT_minimum_note, 40);
+    io->minimum_note = control(self, PORT_minimum_note, 50);
     io->bend_range = control(self, PORT_bend_range, 2);
     continuo_pitch_process(self->tracker, io);
     reading(self, PORT_frequency, io->frequency);

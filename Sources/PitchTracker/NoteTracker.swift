@@ -33,11 +33,16 @@ public struct NoteEvents: BitwiseCopyable, Sendable {
 
 /// From pitch frames to notes: a state machine that waits just long enough to be sure.
 ///
-/// A note begins when confidence and level have been over their thresholds, and the pitch steady, for `minimumNote`. It ends when
-/// they have been under the lower thresholds (hysteresis) for a moment. It gives way to another when the pitch has settled more
-/// than half a semitone and a margin away: vibrato passes that line but does not settle beyond it. A jump of an octave (or of a
-/// twelfth, or two octaves) without a new attack is most likely the estimator's slip, and must last much longer to be believed. A
-/// rise in level within a steady note is a new attack of the same note.
+/// A note begins when confidence and level are over their thresholds and the pitch has been steady for `minimumNote`; a pitch that
+/// will not be steady (a scoop, a wide vibrato) makes it wait a little longer, not for ever. It ends when they have been under the
+/// lower thresholds (hysteresis) for a moment. It gives way to another when the pitch has settled more than half a semitone and
+/// a margin away: vibrato passes that line but does not settle beyond it, so without a new attack a near pitch must be
+/// steady for longer than half a period of vibrato. A jump of an octave, a twelfth or two octaves without a new attack is most
+/// likely the estimator's slip, and must last longer still. A rise in level after a fall, within a note, is a new attack
+/// of the same pitch.
+///
+/// Events carry the frame at which the sound changed, which is some frames before the one at which that became certain: offline
+/// they are put there, live they come at once.
 ///
 /// Everything is counted in time, not frames, so that it works the same at every hop. Steps are bounded, nothing is allocated: it
 /// runs on the audio thread.
@@ -50,7 +55,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         /// Level under which nothing is a note, dBFS.
         public var gate: Float = -55
         /// Shortest note, ms.
-        public var minimumNote: Float = 40
+        public var minimumNote: Float = 50
         /// Frequency of A4, Hz.
         public var a4: Float = 440
         /// Pitch bend range either way in semitones; 0 sends no bends.
@@ -67,27 +72,55 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     public private(set) var note: Int = -1
 
     /// Pitches of the latest voiced frames, newest first, and how many there are.
-    private var recent = SIMD16<Float>.zero
+    private var recent = History(repeating: 0)
     private var recentCount = 0
-    private var candidateFrames = 0
-    private var candidateStart = 0
+    private var voicedStart = 0
+    private var gapStart = -1
+    private var lastVoiced = -1
+    private var lastSilent = -1
+    private var candidateStart = -1
     private var unvoicedSince = -1
     private var noteStart = 0
+    private var lastEnd = Int.min / 2
     private var lastBend: UInt16 = 8192
-    /// Levels of the latest frames, newest first (about 100 ms), for attacks.
-    private var levels = SIMD16<Float>(repeating: -120)
-    private var attackFrame = -1_000_000
+    /// Levels of the latest frames, newest first.
+    private var levels = History(repeating: -120)
+    private var attackFrame = Int.min / 2
+    /// The loudest since the note's (or its last attack's) beginning, and the quietest since that.
+    private var peak: Float = -120
+    private var dip: Float = -120
+
+    private typealias History = InlineArray<40, Float>
 
     public init() {}
 
-    /// What makes a rise in level an attack, dB.
-    private static var attackRise: Float { 5 }
-    /// A pitch that moves less than this within the window counts as settled, semitones.
+    /// What makes a rise in level an attack, dB, within `attackWindow`.
+    private static var attackRise: Float { 4 }
+    private static var attackWindow: Float { 60 }
+    /// How far the level must have fallen within a note before a rise can be a new attack, dB.
+    private static var attackFall: Float { 4 }
+    /// An attack speaks for pitches that begin up to this much later, ms.
+    private static var attackReach: Float { 100 }
+    /// A pitch that moves less than this is steady, semitones.
     private static var steady: Float { 0.45 }
+    /// The same for a note that begins: a scoop or glide into it is not the note.
+    private static var steadyStart: Float { 0.3 }
+    /// How long an unsteady pitch may keep a note from beginning, ms.
+    private static var longestScoop: Float { 130 }
     /// How far beyond half a semitone the pitch must settle to be another note.
     private static var margin: Float { 0.1 }
-    /// How much longer than others a jump by an octave must last.
-    private static var slipPatience: Int { 4 }
+    /// How long a near pitch (under 2.5 semitones) must be steady without a new attack: longer than vibrato stays at a peak, ms.
+    private static var vibratoPatience: Float { 90 }
+    /// How long a jump by an octave or twelfth without a new attack must last, ms.
+    private static var slipPatience: Float { 140 }
+    private static var release: Float { 30 }
+    /// How much later than the change itself a pitch shows where no attack tells the moment: the new sound must outweigh the old
+    /// in the network's window, ms.
+    private static var pitchLag: Float { 20 }
+    /// The same note is not struck twice within this, ms.
+    private static var shortestRepeat: Float { 120 }
+    /// A gap in voicing up to this long before a new pitch belongs to it, ms.
+    private static var transition: Float { 60 }
 
     /// Takes the next frame, `stride` base frames after the one before, and returns what follows from it.
     public mutating func advance(_ frame: PitchFrame, stride: Int) -> NoteEvents {
@@ -98,59 +131,75 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
 
     private mutating func advance(_ frame: PitchFrame, _ stride: Int, _ events: inout NoteEvents) {
         let milliseconds = 2.5 * Float(stride)
-        levels.shift(frame.level)
-        detectAttack(frame, stride)
+        detectAttack(frame, milliseconds)
+        if !(frame.level >= settings.gate) { lastSilent = frame.index }
         let threshold = note >= 0 ? settings.confidence - settings.hysteresis : settings.confidence
         let gate = note >= 0 ? settings.gate - 6 : settings.gate
-        let voiced = frame.frequency > 0 && frame.confidence >= threshold && frame.level >= gate
+        let exact = 69 + 12 * cr_log2(frame.frequency / settings.a4)
+        let voiced = exact > -1 && exact < 128 && frame.confidence >= threshold && frame.level >= gate
         guard voiced else {
             recentCount = 0
-            candidateFrames = 0
-            if note >= 0 {
-                if unvoicedSince < 0 { unvoicedSince = frame.index }
-                if Float(frame.index - unvoicedSince + stride) * 2.5 >= Self.releaseMilliseconds {
-                    end(unvoicedSince, &events)
-                }
-            }
+            candidateStart = -1
+            if gapStart < 0 { gapStart = frame.index }
+            guard note >= 0 else { return }
+            if unvoicedSince < 0 { unvoicedSince = frame.index }
+            if Float(frame.index - unvoicedSince + stride) * 2.5 >= Self.release { end(unvoicedSince, &events) }
             return
         }
         unvoicedSince = -1
-        let exact = 69 + 12 * cr_log2(frame.frequency / settings.a4)
         pitch = exact
-        recent.shift(exact)
-        recentCount = min(recentCount + 1, 16)
-        let needed = max(2, min(12, Int(settings.minimumNote / milliseconds + 0.5)))
+        shift(&recent, exact)
+        if recentCount == 0 {
+            // Between two notes that touch, a few frames have no clear pitch: the new one begins with them.
+            let bridges = gapStart > lastSilent && lastVoiced >= 0 && Float(frame.index - gapStart) * 2.5 <= Self.transition
+            voicedStart = bridges ? gapStart : frame.index
+        }
+        gapStart = -1
+        lastVoiced = frame.index
+        recentCount = min(recentCount + 1, 40)
 
         if note < 0 {
-            guard recentCount >= needed, spread(needed) < Self.steady * 2 else { return }
-            let centre = median(needed)
-            begin(nearest(centre), exact, frame.index - (needed - 1) * stride, &events)
+            let needed = frames(settings.minimumNote, milliseconds)
+            guard recentCount >= needed else { return }
+            let waited = Float(frame.index - voicedStart) * 2.5
+            guard spread(needed) < Self.steadyStart || waited > Self.longestScoop else { return }
+            begin(nearest(median(needed)), exact, onset(voicedStart), &events)
             return
         }
 
-        // Another note?
         let away = abs(exact - Float(note))
         if away > 0.5 + Self.margin {
-            if candidateFrames == 0 { candidateStart = frame.index }
-            candidateFrames += 1
-            var patience = needed
-            if isSlip(away) && frame.index - attackFrame > Int(80 / 2.5) { patience = needed * Self.slipPatience }
-            if candidateFrames >= patience && recentCount >= needed && spread(needed) < Self.steady {
+            if candidateStart < 0 { candidateStart = recentCount == 1 ? voicedStart : frame.index }
+            // The attack that began this note says nothing about another.
+            let attacked = attackFrame > noteStart && Float(candidateStart - attackFrame) * 2.5 < Self.attackReach
+            let patience =
+                attacked ? settings.minimumNote
+                : isSlip(away) ? Self.slipPatience
+                : away < 2.5 ? max(settings.minimumNote, Self.vibratoPatience) : settings.minimumNote
+            let needed = frames(patience, milliseconds)
+            if Float(frame.index - candidateStart + stride) * 2.5 >= patience && recentCount >= needed
+                && spread(needed) < Self.steady
+            {
                 let settled = nearest(median(needed))
                 if settled != note {
-                    let start = frame.index - (patience == needed ? needed - 1 : candidateFrames - 1) * stride
+                    let start = onset(candidateStart)
                     end(start, &events)
                     begin(settled, exact, start, &events)
+                    return
                 }
             }
         } else {
-            candidateFrames = 0
-            // The same note struck again.
-            if attackFrame > noteStart + Int(max(60, settings.minimumNote) / 2.5) && attackFrame > frame.index - 2 * stride {
-                let start = attackFrame
-                let again = note
+            candidateStart = -1
+            // Struck again since it began. (The attack itself may have thrown the pitch about for a few frames.)
+            let needed = frames(settings.minimumNote, milliseconds)
+            if Float(attackFrame - noteStart) * 2.5 > max(Self.shortestRepeat, settings.minimumNote)
+                && Float(frame.index - attackFrame) * 2.5 >= settings.minimumNote && recentCount >= needed
+                && spread(needed) < Self.steady
+            {
+                let (again, start) = (note, attackFrame)
                 end(start, &events)
                 begin(again, exact, start, &events)
+                return
             }
         }
         sendBend(exact, frame.index, &events)
@@ -161,19 +210,32 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         var events = NoteEvents()
         if note >= 0 { end(frame, &events) }
         recentCount = 0
-        candidateFrames = 0
+        candidateStart = -1
         return events
     }
 
     // MARK: Parts
 
-    private static var releaseMilliseconds: Float { 30 }
+    private func frames(_ duration: Float, _ milliseconds: Float) -> Int {
+        max(2, min(40, Int(duration / milliseconds + 0.5)))
+    }
+
+    /// When the sound whose pitch is known since `start` began: at the attack shortly before, if there was one.
+    private func onset(_ start: Int) -> Int {
+        let attack = attackFrame
+        if attack <= start && Float(start - attack) * 2.5 < Self.attackReach && attack > noteStart { return attack }
+        // After silence nothing covers a note's beginning.
+        guard note >= 0 || (lastEnd > lastSilent && Float(start - lastEnd) * 2.5 < Self.transition) else { return start }
+        return max(noteStart + 1, start - Int(Self.pitchLag / 2.5))
+    }
 
     private mutating func begin(_ newNote: Int, _ exact: Float, _ frame: Int, _ events: inout NoteEvents) {
         note = newNote
         noteStart = frame
         unvoicedSince = -1
-        candidateFrames = 0
+        candidateStart = -1
+        peak = levels[0]
+        dip = peak
         // The bend first: the note then starts in tune.
         sendBend(exact, frame, &events)
         events.append(NoteEvent(kind: .on, note: UInt8(newNote), velocity: velocity, bend: 8192, frame: frame))
@@ -182,8 +244,9 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     private mutating func end(_ frame: Int, _ events: inout NoteEvents) {
         events.append(NoteEvent(kind: .off, note: UInt8(note), velocity: 0, bend: 8192, frame: frame))
         note = -1
+        lastEnd = frame
         unvoicedSince = -1
-        candidateFrames = 0
+        candidateStart = -1
     }
 
     private mutating func sendBend(_ exact: Float, _ frame: Int, _ events: inout NoteEvents) {
@@ -202,16 +265,25 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         return UInt8(max(1, min(127, cr_round(127 + loudest * (126.0 / 48)))))
     }
 
-    private mutating func detectAttack(_ frame: PitchFrame, _ stride: Int) {
-        // Compared with the quietest of the last 60 ms or so.
-        let reach = max(2, min(15, 24 / max(1, stride)))
-        var quietest: Float = 0
-        for index in 1...reach { quietest = min(quietest, levels[index]) }
-        if frame.level > settings.gate && frame.level - quietest > Self.attackRise
-            && frame.index - attackFrame > Int(80 / 2.5)
-        {
-            attackFrame = frame.index
+    /// Takes the frame's level, and notes in `attackFrame` that an attack has begun.
+    private mutating func detectAttack(_ frame: PitchFrame, _ milliseconds: Float) {
+        let level = frame.level > -120 ? frame.level : -120  // a NaN too
+        let reach = frames(Self.attackWindow, milliseconds)
+        var quietest: Float = 100
+        for index in 0..<min(reach, 40) { quietest = min(quietest, levels[index]) }
+        shift(&levels, level)
+        let fallen = note < 0 || peak - dip > Self.attackFall
+        if level > peak {
+            peak = level
+            dip = level
         }
+        dip = min(dip, level)
+        guard level - quietest > Self.attackRise, fallen, level > settings.gate,
+            Float(frame.index - attackFrame) * 2.5 > Self.attackReach
+        else { return }
+        attackFrame = frame.index
+        peak = level
+        dip = level
     }
 
     private func nearest(_ pitch: Float) -> Int { max(0, min(127, Int(cr_round(pitch)))) }
@@ -242,12 +314,14 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         }
         return sorted[count / 2]
     }
-}
 
-extension SIMD16<Float> {
-    /// Puts `value` in front; the last one falls out.
-    fileprivate mutating func shift(_ value: Float) {
-        for index in stride(from: 15, to: 0, by: -1) { self[index] = self[index - 1] }
-        self[0] = value
+    /// Puts `value` in front; the oldest falls out.
+    private func shift(_ history: inout History, _ value: Float) {
+        var index = 39
+        while index > 0 {
+            history[index] = history[index - 1]
+            index -= 1
+        }
+        history[0] = value
     }
 }

@@ -168,7 +168,7 @@ final class PitchTrackerCore {
         tracker.settings.confidence = clamp(io.pointee.confidence, 0, 1, 0.5)
         tracker.settings.hysteresis = clamp(io.pointee.hysteresis, 0, 1, 0.2)
         tracker.settings.gate = clamp(io.pointee.gate, -90, 0, -55)
-        tracker.settings.minimumNote = clamp(io.pointee.minimum_note, 5, 500, 40)
+        tracker.settings.minimumNote = clamp(io.pointee.minimum_note, 5, 500, 50)
         tracker.settings.a4 = clamp(io.pointee.a4, 380, 500, 440)
         tracker.settings.bendRange = clamp(io.pointee.bend_range, 0, 48, 2)
         if tracker.settings.bendRange != announcedBendRange {

@@ -16,4 +16,14 @@ enum {
     PORT_COUNT
 };
 
+/// The symbol of a port; NULL past the last.
+static inline const char* pitch_port_symbol(int port) {
+    static const char* const symbols[] = {
+#define PORT(symbol) #symbol,
+        PITCH_PORTS(PORT)
+#undef PORT
+    };
+    return port >= 0 && port < PORT_COUNT ? symbols[port] : 0;
+}
+
 #endif

@@ -1,0 +1,135 @@
+import CPitchTracker
+import ContinuoPitch
+import Foundation
+import PitchTracker
+import Realtime
+import Testing
+
+@Suite(.serialized) struct PitchEngineTests {
+    /// A phrase at any rate: glides, vibrato, rests, several harmonics, between 80 and 900 Hz.
+    func phrase(rate: Int, seconds: Double) -> [Float] {
+        var phase = 0.0
+        return (0..<Int(Double(rate) * seconds)).map { n in
+            let t = Double(n) / Double(rate)
+            let frequency = 80 * pow(2, 1.7 * (1 - cos(t * 1.3))) * (1 + 0.01 * sin(2 * .pi * 5.5 * t))
+            phase += 2 * .pi * frequency / Double(rate)
+            let level = t.truncatingRemainder(dividingBy: 1.1) < 0.9 ? 0.2 : 0
+            return Float(level * (sin(phase) + 0.5 * sin(2 * phase) + 0.3 * sin(3 * phase)))
+        }
+    }
+
+    /// Streaming, through the threads, in random blocks: the same bits as the offline analysis, at every rate and hop.
+    @Test(arguments: [(44_100, 1), (48_000, 4), (96_000, 2), (192_000, 8)])
+    func streamingEqualsOffline(rate: Int, stride: Int) throws {
+        let weights = try Weights.load("crepe-tiny")
+        let samples = phrase(rate: rate, seconds: 2)
+        let offline = try analyse(samples, rate: rate, weights: weights, hop: 2.5 * Double(stride), piece: 777)
+        #expect(offline.count == Int((2 / 0.0025 / Double(stride)).rounded(.up)))
+        let stream = try #require(
+            StreamingInference(
+                engine: try PitchEngine(weights: weights, sampleRate: rate),
+                timing: PitchEngine.timing(sampleRate: rate, inferenceBudget: 0.004), sampleRate: Double(rate), block: 64))
+        defer { stream.close() }
+        var streamed: [PitchFrame] = []
+        var start = 0
+        var length = 1
+        samples.withUnsafeBufferPointer { buffer in
+            while start < buffer.count {
+                length = (length * 7919 + 13) % 8193
+                let count = min(length, buffer.count - start)
+                stream.process(
+                    buffer.baseAddress! + start, count: count, settings: .init(stride: stride), freewheeling: true
+                ) { if $0.frame >= 0 && $0.frame % stride == 0 { streamed.append($0.result!) } }
+                start += count
+            }
+        }
+        #expect(streamed.count > offline.count - 60)
+        for (a, b) in zip(streamed, offline) { #expect(a == b) }
+    }
+
+    /// Steady tones at all rates: within 10 cents (CREPE tiny's own bias included), confident.
+    @Test(arguments: [8000, 44_100, 48_000, 88_200, 192_000]) func tonesAreFound(rate: Int) throws {
+        let weights = try Weights.load("crepe-tiny")
+        for frequency in [55.0, 110, 220, 440, 880, 1600] {
+            let samples = (0..<rate).map { n in
+                (1...8).reduce(Float(0)) { sum, k in
+                    let f = frequency * Double(k)
+                    return f < Double(rate) * 0.45
+                        ? sum + Float(0.1 / Double(k) * sin(2 * .pi * f * Double(n) / Double(rate))) : sum
+                }
+            }
+            let frames = try analyse(samples, rate: rate, weights: weights)
+            for frame in frames[10..<90] {
+                let cents = 1200 * log2(Double(frame.frequency) / frequency)
+                #expect(abs(cents) < 25 && frame.confidence > 0.5, "\(frequency) Hz at \(rate) Hz: \(cents) cents")
+            }
+        }
+    }
+
+    @Test func silenceAndNonsenseHaveNoPitch() throws {
+        let weights = try Weights.load("crepe-tiny")
+        for value in [Float(0), 1e-38, .nan, .infinity] {
+            let frames = try analyse([Float](repeating: value, count: 8000), rate: 16_000, weights: weights)
+            #expect(frames.allSatisfy { $0.confidence == 0 && $0.frequency == 0 })
+        }
+        #expect(try analyse([], rate: 48_000, weights: weights).isEmpty)
+        #expect(try analyse([0.5], rate: 48_000, weights: weights).count == 1)
+    }
+
+    /// The tracking delay the plugin reports is the time from a step in pitch to the output's crossing half-way, measured
+    /// through the C interface, within half a hop.
+    @Test(arguments: [(64, 2.5), (256, 2.5), (1024, 10)] as [(Int, Double)])
+    func reportedTrackingDelayIsTheMeasured(block: Int, hop: Double) throws {
+        _ = try Weights.load("crepe-tiny")
+        let rate = 48_000
+        let step = 24_000
+        var phase = 0.0
+        let samples = (0..<48_000).map { n -> Float in
+            phase += 2 * .pi * (n < step ? 220 : 330) / Double(rate)
+            return Float(0.2 * (sin(phase) + 0.5 * sin(2 * phase) + 0.25 * sin(3 * phase)))
+        }
+        let tracker = try #require(continuoPitchMake(Double(rate), UInt32(block), 8192, nil, nil, nil))
+        defer { continuoPitchFree(tracker) }
+        var io = continuo_pitch_io()
+        io.enabled = true
+        io.freewheeling = true
+        io.hop = Float(hop)
+        (io.confidence, io.lowest, io.highest, io.a4, io.gate) = (0.3, 32, 2000, 440, -55)
+        var volts = [Float](repeating: 0, count: block)
+        var crossing: Int?
+        for start in stride(from: 0, to: samples.count - block, by: block) {
+            samples.withUnsafeBufferPointer { buffer in
+                volts.withUnsafeMutableBufferPointer { cv in
+                    io.frames = UInt32(block)
+                    io.input = buffer.baseAddress! + start
+                    io.cv_pitch = cv.baseAddress!
+                    continuoPitchProcess(tracker, &io)
+                }
+            }
+            let half = Float(log2((220 * 330).squareRoot() / 261.6256))
+            if start > step - block, crossing == nil, let index = volts.firstIndex(where: { $0 > half }) {
+                crossing = start + index
+            }
+        }
+        let measured = Double(try #require(crossing) - step) * 1000 / Double(rate)
+        // The voltage takes 5 ms for its glide, and frames come one hop apart.
+        #expect(abs(measured - Double(io.tracking_delay)) < hop + 6, "measured \(measured), reported \(io.tracking_delay) ms")
+        #expect(io.late_frames == 0)
+    }
+}
+
+@Suite struct PitchPortsTests {
+    /// The shim's port numbers are those of the TTL.
+    @Test func portsMatchTheDescription() throws {
+        let file = Vectors.folder.deletingLastPathComponent().deletingLastPathComponent().appending(path: "ttl/pitch/pitch.ttl")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let pattern = /lv2:index (\d+) ;\s*lv2:symbol "([^"]+)"/
+        let found = text.matches(of: pattern).map { (Int($0.1)!, String($0.2)) }
+        var count = 0
+        while let symbol = pitch_port_symbol(Int32(count)) {
+            #expect(found.contains { $0.0 == count && $0.1 == String(cString: symbol) }, "\(String(cString: symbol))")
+            count += 1
+        }
+        #expect(found.count == count)
+    }
+}
