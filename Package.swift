@@ -119,7 +119,7 @@ if !embedded && !threadSanitizer {
             ]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
-        .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"]),
+        .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),
     ]
     products += [.executable(name: "continuo", targets: ["continuo"])]
 }

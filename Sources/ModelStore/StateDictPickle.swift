@@ -5,31 +5,31 @@
 /// or arrangement is an error, so nothing a file says is ever executed. Values nest at most three deep by
 /// construction, memory is linear in the input, and no reference cycle can be made.
 /// Opcodes: Python's Lib/pickletools.py. Layout: torch/_utils.py, `_rebuild_tensor_v2`.
-enum StateDictPickle {
+package enum StateDictPickle {
     /// A tensor as the pickle describes it: a contiguous piece of a storage kept in another member of the archive.
-    struct Tensor: Equatable {
-        var name: String
-        var storage: Storage
+    package struct Tensor: Equatable {
+        package var name: String
+        package var storage: Storage
         /// First element, counted in elements of the storage.
-        var offset: Int
-        var shape: [Int]
+        package var offset: Int
+        package var shape: [Int]
     }
 
-    struct Storage: Equatable {
-        enum Element: String {
+    package struct Storage: Equatable {
+        package enum Element: String {
             case float32 = "FloatStorage"
             case int64 = "LongStorage"
         }
-        var element: Element
+        package var element: Element
         /// The member `data/KEY` of the archive.
-        var key: String
+        package var key: String
         /// Elements in the whole storage.
-        var count: Int
+        package var count: Int
     }
 
     /// The tensors in the file's order.
     /// - Throws: `.checkpoint`, with the byte offset and what was wrong there.
-    static func read(_ bytes: [UInt8]) throws(ModelStoreError) -> [Tensor] {
+    package static func read(_ bytes: [UInt8]) throws(ModelStoreError) -> [Tensor] {
         var machine = Machine(bytes: bytes)
         return try machine.run()
     }
