@@ -21,6 +21,8 @@ public final class Chain {
     public private(set) var settings: ProcessSettings
     let world: World
     let process: UnsafeMutablePointer<Process>
+    /// What the process thread posts, unless somebody gives it another.
+    private let wake: OpaquePointer
     /// Buffers of the graph, freed with it.
     private var buffers: [UnsafeMutableRawPointer] = []
     private var processInputs: [ProcessInput] = []
@@ -38,13 +40,14 @@ public final class Chain {
         guard !setups.isEmpty else { throw HostError.usage("no plugin given") }
         self.world = world
         self.settings = settings
+        wake = cr_semaphore_make()
         process = .allocate(capacity: 1)
         process.initialize(
             to: Process(
                 nodes: .allocate(capacity: setups.count), inputs: .allocate(capacity: 0), outputs: .allocate(capacity: 0),
                 urids: UnsafePointer(world.urids.known), forge: UnsafePointer(world.urids.forge),
                 commands: ch_ring_make(Chain.commandBytes), events: ch_ring_make(Chain.eventBytes),
-                scratch: cr_allocate(Int(Chain.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: cr_semaphore_make()))
+                scratch: cr_allocate(Int(Chain.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake))
         process.pointee.sampleRate = settings.sampleRate
         process.pointee.maximumBlock = UInt32(settings.maximumBlock)
         process.pointee.scratchCapacity = Chain.commandBytes
@@ -72,7 +75,7 @@ public final class Chain {
         ch_ring_free(process.pointee.commands)
         ch_ring_free(process.pointee.events)
         cr_free(process.pointee.scratch)
-        cr_semaphore_free(process.pointee.wake)
+        cr_semaphore_free(wake)
         process.deallocate()
     }
 

@@ -46,6 +46,8 @@ public final class JackHost {
     private let setups: [PluginSetup]
     private let options: Options
     private var chain: Chain
+    /// The chain before this one.
+    private var retired: Chain?
     private let shared: UnsafeMutablePointer<JackShared>
     private let events = ChainEvents()
     private var recorder: Recorder?
@@ -154,6 +156,7 @@ public final class JackHost {
     private func setProcess(_ chain: Chain) {
         let process = chain.process
         process.pointee.jack = client
+        process.pointee.wake = shared.pointee.wake
         process.pointee.tempo = options.tempo ?? 0
         process.pointee.beatsPerBar = options.beatsPerBar
         process.pointee.beatUnit = options.beatUnit
@@ -306,6 +309,10 @@ public final class JackHost {
                 return ("server", .server("the JACK server has gone away: start it again, then continuo"))
             }
             if ch_signals_count(nil) > 0 { return ("signal", nil) }
+            if Int(jack_get_buffer_size(client)) != chain.settings.maximumBlock {
+                // It changed again while the chain was being built.
+                _ = ch_exchange_if(&chain.process.pointee.gate, ProcessGate.open, ProcessGate.closing)
+            }
             if ch_load(&chain.process.pointee.gate) != ProcessGate.open {
                 do { try rebuild() } catch {
                     return ("rebuild", error as? HostError ?? .server("\(error)"))
@@ -351,16 +358,16 @@ public final class JackHost {
         for (instance, state) in zip(fresh.instances, states) where state != nil { instance.restore(state!) }
         fresh.takeProgress(of: chain)
         setProcess(fresh)
-        if let recorder, chain.settings.sampleRate != settings.sampleRate {
-            _ = recorder
+        if recorder != nil && chain.settings.sampleRate != settings.sampleRate {
             options.onNotice?("the recording goes on at its old rate")
         }
         fresh.activate()
         let old = chain
         chain = fresh
-        // The process thread is closed out of the old chain; from its next period on it sees the new one.
+        // The process thread is closed out of the old chain; from its next period on it sees the new one. It may hold the old
+        // one's address a little longer, so that goes only with the next.
         shared.pointee.process = fresh.process
-        waitForNextPeriod()
+        retired = old
         events.drain(old)
         old.deactivate()
     }
@@ -368,10 +375,5 @@ public final class JackHost {
     private func waitForClosedGate() {
         // A freewheeling or stalled server may take its time; without periods there is nobody to wait for.
         for _ in 0..<100 where ch_load(&chain.process.pointee.gate) != ProcessGate.closed { cr_sleep(5_000_000) }
-    }
-
-    private func waitForNextPeriod() {
-        let period = Double(chain.settings.maximumBlock) / chain.settings.sampleRate
-        cr_sleep(UInt64(max(period * 3, 0.02) * 1e9))
     }
 }

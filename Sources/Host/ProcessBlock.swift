@@ -114,6 +114,14 @@ private func runNode(_ process: UnsafeMutablePointer<Process>, _ index: Int, _ f
     ch_plugin_run(node.pointee.plugin, frames)
 
     if let worker = node.pointee.worker { ch_worker_deliver(worker) }
+    for i in 0..<node.pointee.atomOutputCount {
+        // A sequence that claims more than its buffer holds is not read at all.
+        let output = node.pointee.atomOutputs + i
+        if output.pointee.sequence.pointee.atom.size > output.pointee.capacity - 8 {
+            ch_sequence_clear(output.pointee.sequence, urids)
+            process.pointee.meter.lostEvents += 1
+        }
+    }
     for i in 0..<node.pointee.controlMeterCount {
         let meter = node.pointee.controlMeters + i
         let value = meter.pointee.value.pointee

@@ -58,17 +58,24 @@ CR_REALTIME bool ch_sequence_append(
     return true;
 }
 
+/// The event at `at` if all of it lies within the sequence, or NULL.
+CR_REALTIME const LV2_Atom_Event* ch_sequence_event_at(const LV2_Atom_Sequence* sequence, const uint8_t* at) {
+    const uint8_t* end = (const uint8_t*)&sequence->body + sequence->atom.size;
+    if (at + sizeof(LV2_Atom_Event) > end) return NULL;
+    const LV2_Atom_Event* event = (const LV2_Atom_Event*)at;
+    return event->body.size <= (size_t)(end - at) - sizeof(LV2_Atom_Event) ? event : NULL;
+}
+
 /// The first event of a sequence, or NULL: also if what a plugin left there is no sequence.
 CR_REALTIME const LV2_Atom_Event* ch_sequence_first(const LV2_Atom_Sequence* sequence, const ch_urids* urids) {
     if (sequence->atom.type != urids->atom_sequence || sequence->atom.size <= sizeof(LV2_Atom_Sequence_Body)) return NULL;
-    return (const LV2_Atom_Event*)(&sequence->body + 1);
+    return ch_sequence_event_at(sequence, (const uint8_t*)(&sequence->body + 1));
 }
 
 /// The event after `event`, or NULL at the end.
 CR_REALTIME const LV2_Atom_Event* ch_sequence_next(const LV2_Atom_Sequence* sequence, const LV2_Atom_Event* event) {
-    const uint8_t* end = (const uint8_t*)&sequence->body + sequence->atom.size;
-    const uint8_t* next = (const uint8_t*)event + sizeof(LV2_Atom_Event) + lv2_atom_pad_size(event->body.size);
-    return next + sizeof(LV2_Atom_Event) <= end ? (const LV2_Atom_Event*)next : NULL;
+    return ch_sequence_event_at(
+        sequence, (const uint8_t*)event + sizeof(LV2_Atom_Event) + lv2_atom_pad_size(event->body.size));
 }
 
 CR_REALTIME const uint8_t* ch_event_body(const LV2_Atom_Event* event) { return (const uint8_t*)(event + 1); }
