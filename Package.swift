@@ -42,7 +42,9 @@ func plugin(_ name: String, core: String) -> Target {
 
 var targets: [Target] = [
     // Floor 0: system headers
-    .target(name: "CRealtime", cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra"])]),
+    .target(
+        name: "CRealtime",
+        cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra"])] + (embedded ? [.define("CONTINUO_EMBEDDED")] : [])),
     // Floor 1: threads and time
     .target(name: "Realtime", dependencies: ["CRealtime"], swiftSettings: engine),
 ]

@@ -137,17 +137,39 @@ static void cleanup(LV2_Handle instance) {
 
 // Running
 
+/// What a patch message says; each value lies whole inside the message.
+typedef struct {
+    const LV2_Atom *property, *value;
+} Message;
+
+/// Every size is checked against what it lies in: LV2's own macros believe them, and a message may come from anywhere.
+static Message read_message(const Urids* urids, const LV2_Atom_Object* object) {
+    Message message = {NULL, NULL};
+    const uint8_t* end = (const uint8_t*)&object->body + object->atom.size;
+    LV2_ATOM_OBJECT_FOREACH(object, property) {
+        const size_t left = (size_t)(end - (const uint8_t*)property);
+        if (left < sizeof *property || property->value.size > left - sizeof *property) break;
+        if (property->key == urids->patch_property) message.property = &property->value;
+        if (property->key == urids->patch_value) message.value = &property->value;
+    }
+    return message;
+}
+
 /// patch:Set of the model file, and patch:Get.
 static void take_messages(Plugin* self) {
     const LV2_Atom_Sequence* sequence = self->ports[PORT_control];
     if (!sequence) return;
     const Urids* urids = &self->urids;
+    const uint8_t* end = (const uint8_t*)&sequence->body + sequence->atom.size;
     LV2_ATOM_SEQUENCE_FOREACH(sequence, event) {
+        const size_t left = (size_t)(end - (const uint8_t*)event);
+        if (left < sizeof *event || event->body.size > left - sizeof *event) break;
         if (event->body.type != urids->atom_object && event->body.type != urids->atom_blank) continue;
+        if (event->body.size < sizeof(LV2_Atom_Object_Body)) continue;
         const LV2_Atom_Object* object = (const LV2_Atom_Object*)&event->body;
-        const LV2_Atom *property = NULL, *value = NULL;
-        lv2_atom_object_get(object, urids->patch_property, &property, urids->patch_value, &value, 0);
-        const bool names_model = property && property->type == urids->atom_urid &&
+        const Message message = read_message(urids, object);
+        const LV2_Atom *property = message.property, *value = message.value;
+        const bool names_model = property && property->type == urids->atom_urid && property->size >= sizeof(LV2_URID) &&
                                  ((const LV2_Atom_URID*)property)->body == urids->model_file;
         if (object->body.otype == urids->patch_get) {
             if (!property || names_model) self->tell = true;

@@ -173,6 +173,7 @@ public final class PitchEngine: StreamingEngine {
         var sum: Float = 0
         for index in 0..<count { sum += samples[index] * samples[index] }
         let meanSquare = sum / Float(count)
-        return meanSquare > 1e-12 ? 10 * cr_log10(meanSquare) : PitchFrame.silence
+        // The limit also holds what overflows.
+        return meanSquare > 1e-12 ? min(PitchFrame.loudest, 10 * cr_log10(meanSquare)) : PitchFrame.silence
     }
 }

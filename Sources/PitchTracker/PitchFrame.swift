@@ -6,7 +6,8 @@ public struct PitchFrame: BitwiseCopyable, Sendable, Equatable {
     public var frequency: Float
     /// Confidence (periodicity), 0 … 1.
     public var confidence: Float
-    /// Level around the frame's time: root mean square over 32 ms in dB relative to full scale; −120 for silence.
+    /// Level around the frame's time: root mean square over 32 ms in dB relative to full scale, at most
+    /// `loudest`; −120 for silence.
     public var level: Float
 
     public init(index: Int, frequency: Float, confidence: Float, level: Float) {
@@ -20,4 +21,6 @@ public struct PitchFrame: BitwiseCopyable, Sendable, Equatable {
     public var time: Double { Double(index * PitchEngine.baseHop) / Double(PitchEngine.modelRate) }
 
     static var silence: Float { -120 }
+    /// The highest level that is told: sound above it reads as this.
+    public static var loudest: Float { 12 }
 }

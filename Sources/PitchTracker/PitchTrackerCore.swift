@@ -18,6 +18,7 @@ final class PitchTrackerCore {
     private let eventCapacity = 2048
     private var eventCount = 0
     private var info = ModelInfo()
+    private var isLoading = true
     private var askedModel = Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue)
     private var channel: UInt8 = 0
     private var announcedBendRange: Float = -1
@@ -32,8 +33,10 @@ final class PitchTrackerCore {
         sampleRate: Double, block: Int, longestBlock: Int, bundle: String?, report: continuo_report?,
         context: UnsafeMutableRawPointer?
     ) {
+        // A rate that is no number would trap below.
+        guard sampleRate >= 1000, sampleRate <= 1_000_000 else { return nil }
         let rate = Int(sampleRate + 0.5)
-        guard rate >= 1000, let engine = try? PitchEngine(weights: nil, sampleRate: rate),
+        guard let engine = try? PitchEngine(weights: nil, sampleRate: rate),
             let stream = StreamingInference(
                 engine: engine, timing: PitchEngine.timing(sampleRate: rate, inferenceBudget: 0.004),
                 sampleRate: sampleRate, block: block, longestBlock: longestBlock)
@@ -123,7 +126,7 @@ final class PitchTrackerCore {
         io.pointee.level = last.level
         io.pointee.tracking_delay = Float(Double(audioStream._withUnsafeGuaranteedRef { $0.latency }) * 1000 / sampleRate)
         io.pointee.late_frames = Float(audioStream._withUnsafeGuaranteedRef { $0.lateFrames })
-        io.pointee.status = modelIsLoading ? Int32(CONTINUO_PITCH_LOADING.rawValue) : info.status
+        io.pointee.status = isLoading ? Int32(CONTINUO_PITCH_LOADING.rawValue) : info.status
         io.pointee.model_serial = info.serial
         io.pointee.events = UnsafePointer(events)
         io.pointee.event_count = UInt32(eventCount)
@@ -138,7 +141,9 @@ final class PitchTrackerCore {
             audioLoader._withUnsafeGuaranteedRef { $0.request(model: model) }
         }
         // An offline render plays what was asked for from the first sample on.
-        if io.pointee.freewheeling { while modelIsLoading { cr_sleep_freewheeling(1_000_000) } }
+        if io.pointee.freewheeling { while loaderIsBusy { cr_sleep_freewheeling(1_000_000) } }
+        // Looked at before the news: when nothing is being loaded, the news is the last.
+        isLoading = loaderIsBusy
         if let fresh = audioLoader._withUnsafeGuaranteedRef({ $0.info.readIfFresh() }) {
             info = fresh
             let budget = Int(fresh.inferenceBudget * sampleRate)
@@ -146,7 +151,7 @@ final class PitchTrackerCore {
         }
     }
 
-    private var modelIsLoading: Bool { audioLoader._withUnsafeGuaranteedRef { $0.isBusy } }
+    private var loaderIsBusy: Bool { audioLoader._withUnsafeGuaranteedRef { $0.isBusy } }
 
     /// See `ModelLoader.request(file:count:)`.
     func requestFile(_ path: UnsafePointer<UInt8>, _ count: Int) -> Bool {

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# The bundle as it ships: its description, exports, needs, size, and what loading and unloading leaves behind.
+. "$(dirname "$0")/common.sh"
+
+# A warning leaves lv2_validate's exit status at 0.
+said=$(lv2_validate "$bundle"/*.ttl 2>&1)
+status=$?
+faults=$(grep -vE '^Found 0 errors' <<<"$said" | grep -iE 'error|warning' | head -n 3 | tr '\n' ' ')
+if [ $status -eq 0 ] && [ -z "$faults" ]; then
+    ok "lv2_validate has nothing to say"
+else
+    not_ok "lv2_validate has nothing to say" "status $status $faults"
+fi
+
+# A small letter for the kind: local, so that no other library can come upon it.
+exports=$(nm -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ { print $3 }' | tr '\n' ' ')
+[ "$exports" = "lv2_descriptor " ] && ok "lv2_descriptor is the only export" ||
+    not_ok "lv2_descriptor is the only export" "$exports"
+
+needs=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort)
+unknown=$(grep -vxE 'libc\.so\.6|libm\.so\.6|ld-linux.*' <<<"$needs" | tr '\n' ' ')
+[ -z "$unknown" ] && ok "needs only libc and libm" || not_ok "needs only libc and libm" "$unknown"
+undefined=$(ldd -r "$library" 2>&1 | grep -E 'undefined|not found' | head -n 3 | tr '\n' ' ')
+[ -z "$undefined" ] && ok "nothing is undefined" || not_ok "nothing is undefined" "$undefined"
+
+size=$(find "$bundle" -type f ! -name '*.safetensors' -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
+[ "$size" -lt 500000 ] && ok "under 500 KB without weights ($((size / 1000)) KB)" ||
+    not_ok "under 500 KB without weights" "$((size / 1000)) KB, $(stat -c %s "$library") bytes of it the library"
+
+# Stripped, so what the names told is looked up in the library as it was linked.
+check "instructions newer than the baseline only where they are chosen at run time" \
+    bash "$hosts/check-isa.sh" "$linked/libContinuoPitch.so"
+
+compile loads -O1 -D_GNU_SOURCE "$hosts/loads.c" -ldl -lm -lpthread
+# The median of five processes.
+milliseconds=$(for _ in 1 2 3 4 5; do "$tests/loads" "$bundle" --time; done | sort -n | sed -n 3p)
+awk -v ms="$milliseconds" 'BEGIN { exit !(ms != "" && ms < 10) }' && ok "loads in under 10 ms ($milliseconds ms)" ||
+    not_ok "loads in under 10 ms" "$milliseconds ms"
+# Without the allocator's per-thread caches, whose content counts as not freed: then not a byte may be left over.
+said=$(GLIBC_TUNABLES=glibc.malloc.tcache_count=0 "$tests/loads" "$bundle") || failures=$((failures + 1))
+echo "$said"
+[ "$(grep -c '^ok\|^not ok' <<<"$said")" -ge 4 ] || not_ok "loading and unloading" "ended early"
+finish
