@@ -1,6 +1,6 @@
 """Our CREPE against torchcrepe's, on real sound: the same activations and pitches, and how much faster.
 
-    python3 training/peers/parity.py [--bench build/bin/continuo-bench] [--models FOLDER] [--model tiny] [--seconds 75] [--hop-full 320]
+    python3 training/peers/parity.py [--bench .build/release/continuo-bench] [--models FOLDER] [--model tiny] [--seconds 75] [--hop-full 320]
 
 Sound: recordings of Debian's sonic-pi-samples (CC0), and phrases that fluidsynth plays with a General MIDI sound font
 (fluid-soundfont-gm): strings, winds, voices, guitars, basses, with vibrato and bends. Both run on one thread, in turns. The exit
@@ -106,7 +106,7 @@ def theirs(net, samples: np.ndarray, hop: int, batch: int):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = os.environ.get("XDG_DATA_HOME", str(pathlib.Path.home() / ".local/share"))
-    parser.add_argument("--bench", default="build/bin/continuo-bench")
+    parser.add_argument("--bench", default=".build/release/continuo-bench")
     parser.add_argument("--models", default=os.environ.get("CONTINUO_MODELS", data + "/continuo/models"))
     parser.add_argument("--model", action="append", choices=["tiny", "full"])
     parser.add_argument("--seconds", type=float, default=75)
