@@ -12,6 +12,15 @@ public struct TimedMIDI: Sendable, Equatable {
     }
 }
 
+/// A control output's new value, in frames since the start.
+public struct TimedControl: Sendable, Equatable {
+    public var time: Int
+    /// Which plugin of the chain, from 0.
+    public var plugin: Int
+    public var symbol: String
+    public var value: Float
+}
+
 /// What a plugin told of a parameter of its own.
 public struct ParameterChange: Sendable, Equatable {
     public var plugin: Int
@@ -22,6 +31,8 @@ public struct ParameterChange: Sendable, Equatable {
 /// What the process thread sent, taken on the set-up thread.
 final class ChainEvents {
     private(set) var midi: [TimedMIDI] = []
+    /// Changes of control outputs, where the process taps them.
+    private(set) var controls: [TimedControl] = []
     private(set) var parameters: [String: String] = [:]
     /// MIDI is collected only where somebody wants it.
     var collectsMIDI = false
@@ -51,6 +62,13 @@ final class ChainEvents {
             midi.append(TimedMIDI(time: Int(header.time), bytes: Array(bytes[16..<(16 + Int(header.size))])))
         case ProcessEvent.atom:
             takePatch(Int(bytes.load(as: UInt32.self)), (bytes.baseAddress! + 8).assumingMemoryBound(to: LV2_Atom.self), chain)
+        case ProcessEvent.control:
+            let event = bytes.load(as: ControlEvent.self)
+            let meter = chain.process.pointee.nodes[Int(event.node)].controlMeters[Int(event.meter)]
+            controls.append(
+                TimedControl(
+                    time: Int(event.time), plugin: Int(event.node),
+                    symbol: chain.instances[Int(event.node)].description.ports[Int(meter.port)].symbol, value: event.value))
         case UInt32(ch_log_message):
             let line = String(cString: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
             FileHandle.standardError.write(Data((line + "\n").utf8))

@@ -24,6 +24,7 @@ public final class JackHost {
         public var beatsPerBar: Float = 4
         public var beatUnit: Float = 4
         public var collectsMIDI = false
+        public var collectsControls = false
         /// Called on the calling thread for lines that people may want to read.
         public var onNotice: ((String) -> Void)?
         /// Called about 20 times a second, with the chain, on the calling thread.
@@ -37,6 +38,8 @@ public final class JackHost {
         public var report: Report
         /// The MIDI at the outputs, if it was asked for.
         public var midi: [TimedMIDI]
+        /// Changes of control outputs, if they were asked for.
+        public var controls: [TimedControl] = []
         /// What ended it before its time: the server gone away, say. What was recorded is complete up to there.
         public var failure: HostError?
     }
@@ -105,6 +108,16 @@ public final class JackHost {
         throw HostError.noServer(name: options.server ?? ProcessInfo.processInfo.environment["JACK_DEFAULT_SERVER"], cause: cause)
     }
 
+    /// Returns if a server answers.
+    ///
+    /// - Throws: `HostError.noServer`.
+    public static func checkServer(_ name: String?) throws {
+        var options = Options()
+        options.name = "continuo-check"
+        options.server = name
+        jack_client_close(try open(options))
+    }
+
     private static func settings(of client: OpaquePointer) -> ProcessSettings {
         let block = Int(jack_get_buffer_size(client))
         return ProcessSettings(
@@ -171,6 +184,7 @@ public final class JackHost {
             process.pointee.playerFrames = UInt64(player[0].count)
         }
         process.pointee.recorder = recorder?.ring
+        process.pointee.tapsControls = options.collectsControls
         var seconds = options.seconds
         if seconds == nil, let input { seconds = Double(input.frameCount) / Double(input.sampleRate) + options.tail }
         if let seconds { process.pointee.limit = UInt64((seconds * chain.settings.sampleRate).rounded()) + UInt64(trimmed) }
@@ -289,7 +303,7 @@ public final class JackHost {
         } catch {
             if failure == nil { throw error }
         }
-        return Result(report: report, midi: events.midi, failure: failure)
+        return Result(report: report, midi: events.midi, controls: events.controls, failure: failure)
     }
 
     /// What it is called in JACK, and how it runs there.

@@ -43,6 +43,8 @@ struct Process {
     var events: UnsafeMutablePointer<ch_ring>
     /// Process → disk thread: blocks of the audio outputs (`RecordMessage`), or nil.
     var recorder: UnsafeMutablePointer<ch_ring>?
+    /// Whether changes of control outputs are sent as events.
+    var tapsControls = false
     var recordGap: UInt64 = 0
     /// Room for one message's body.
     var scratch: UnsafeMutablePointer<UInt8>
@@ -96,6 +98,17 @@ enum ProcessEvent {
     static let midi: UInt32 = 1
     /// `UInt32` node, `UInt32` port, then an atom with its header
     static let atom: UInt32 = 2
+    /// `ControlEvent`: a control output that changed
+    static let control: UInt32 = 3
+}
+
+struct ControlEvent {
+    /// Frames since the start, at the end of the block that changed it.
+    var time: UInt64
+    var node: UInt32
+    /// Which of the node's `controlMeters`.
+    var meter: UInt32
+    var value: Float
 }
 
 struct MIDIEventHeader {
@@ -166,6 +179,8 @@ struct ProcessControlMeter {
     var port: UInt32
     var minimum = Float.infinity
     var maximum = -Float.infinity
+    /// What was last sent as an event.
+    var sent = Float.nan
 }
 
 /// One way into the graph: a JACK port, or a channel of a file.

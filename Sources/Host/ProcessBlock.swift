@@ -127,6 +127,15 @@ private func runNode(_ process: UnsafeMutablePointer<Process>, _ index: Int, _ f
         let value = meter.pointee.value.pointee
         if value < meter.pointee.minimum { meter.pointee.minimum = value }
         if value > meter.pointee.maximum { meter.pointee.maximum = value }
+        if process.pointee.tapsControls && value != meter.pointee.sent {
+            var event = ControlEvent(
+                time: process.pointee.position &+ UInt64(frames), node: UInt32(index), meter: UInt32(i), value: value)
+            if ch_ring_write(process.pointee.events, ProcessEvent.control, &event, 20) {
+                meter.pointee.sent = value
+            } else {
+                process.pointee.meter.lostEvents += 1
+            }
+        }
     }
     for i in 0..<node.pointee.atomOutputCount where node.pointee.atomOutputs[i].notifies {
         forwardPatchMessages(process, UInt32(index), node.pointee.atomOutputs[i])

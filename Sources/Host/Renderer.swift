@@ -31,6 +31,8 @@ public struct Renderer {
         public var report: Report
         /// The MIDI at the chain's outputs.
         public var midi: [TimedMIDI]
+        /// Changes of the chain's control outputs.
+        public var controls: [TimedControl]
     }
 
     /// The settings that a chain must be made with to be rendered.
@@ -80,6 +82,7 @@ public struct Renderer {
         defer { process.pointee.recorder = nil }
         let events = ChainEvents()
         events.collectsMIDI = true
+        process.pointee.tapsControls = true
         var random = SplitMix64(state: options.randomBlocks ?? 0)
         var nextMIDI = options.inputMIDI.startIndex
         let began = ch_now()
@@ -101,7 +104,7 @@ public struct Renderer {
         var report = chain.report(events)
         let elapsed = Double(ch_now() - began) / 1e9
         if elapsed > 0 { report.speed = report.seconds / elapsed }
-        return Result(report: report, midi: events.midi)
+        return Result(report: report, midi: events.midi, controls: events.controls)
     }
 
     private static func fillInputs(

@@ -24,6 +24,11 @@ struct ChainArguments: ParsableArguments {
     @Option(name: .customLong("record-midi"), help: "Takes the MIDI output to a Standard MIDI File.")
     var recordMIDI: String?
 
+    @Option(
+        name: .customLong("record-controls"),
+        help: "Takes the control outputs to a CSV file: time, then a column an output, a row a change.")
+    var recordControls: String?
+
     @Option(name: .long, help: "Seconds to run (otherwise the input's length and the tail).")
     var seconds: Double?
 
@@ -77,9 +82,12 @@ struct ChainArguments: ParsableArguments {
     }
 
     /// Writes the MIDI where it is wanted, and prints the summary.
-    func finish(_ report: Report, _ midi: [TimedMIDI]) throws {
+    func finish(_ report: Report, _ midi: [TimedMIDI], _ controls: [TimedControl]) throws {
         if let recordMIDI {
             try MIDIFiles.write(midi, sampleRate: report.sampleRate, name: "Continuo", to: recordMIDI)
+        }
+        if let recordControls {
+            try ControlTable(controls, report: report).write(to: recordControls)
         }
         Console.print(json ? report.json : report.summary)
     }

@@ -21,7 +21,7 @@ struct Continuo: ParsableCommand {
         version: version,
         groupedSubcommands: [
             CommandGroup(name: "Live", subcommands: [HostCommand.self]),
-            CommandGroup(name: "File", subcommands: [Track.self, RenderCommand.self]),
+            CommandGroup(name: "File", subcommands: [Track.self, Show.self, RenderCommand.self]),
             CommandGroup(name: "Inventory", subcommands: [InfoCommand.self, List.self, Models.self]),
         ])
 }

@@ -24,8 +24,12 @@ struct HostCommand: ParsableCommand {
     @Flag(name: .long, help: "Prints what changes at control outputs and parameters.")
     var monitor = false
 
+    @Flag(name: .customLong("check-server"), help: "Only says whether a JACK server answers, by the exit code.")
+    var checkServer = false
+
     func run() throws {
         try reportingUsage {
+            if checkServer { return try JackHost.checkServer(server) }
             var options = JackHost.Options()
             options.name = name
             options.server = server
@@ -38,6 +42,7 @@ struct HostCommand: ParsableCommand {
             options.tempo = chain.tempo
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
             options.collectsMIDI = chain.recordMIDI != nil
+            options.collectsControls = chain.recordControls != nil
             options.onNotice = { Console.say("continuo: \($0)") }
             if monitor {
                 let monitor = Monitor()
@@ -48,7 +53,7 @@ struct HostCommand: ParsableCommand {
             if Console.isInteractive { Console.say("\(host.summary); Ctrl-C ends it") }
             let result = try host.run()
             if let folder = chain.saveState { try host.saveStates(to: folder) }
-            try chain.finish(result.report, result.midi)
+            try chain.finish(result.report, result.midi, result.controls)
             if let failure = result.failure { throw failure }
         }
     }

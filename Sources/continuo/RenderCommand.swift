@@ -52,7 +52,7 @@ struct RenderCommand: ParsableCommand {
                 settings: Renderer.settings(sampleRate: sampleRate, block: block, hasRandomBlocks: randomBlocks != nil))
             let result = try Renderer.render(made, options)
             if let folder = chain.saveState { try made.saveStates(to: folder) }
-            try chain.finish(result.report, result.midi)
+            try chain.finish(result.report, result.midi, result.controls)
         }
     }
 }

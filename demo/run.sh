@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The demonstration (make run): Continuo Pitch, loaded from its bundle by the JACK host, listens to a recording in real time.
+#   demo/run.sh [RECORDING]
+# Uses a running JACK (or PipeWire's JACK) server; where there is none it starts a jackd of its own with the dummy driver and
+# stops it at the end. Leaves in build/demo: the recording with a tone that follows its pitch (WAV), the notes heard (MIDI), the
+# pitch (CSV) and a picture (PNG).
+set -euo pipefail
+here=$PWD
+cd "$(dirname "$0")/.."
+recording=${1:-demo/recording.flac}
+case $recording in
+    /*) ;;
+    *) [ -e "$recording" ] || recording=$here/$recording ;;
+esac
+[ -r "$recording" ] || { echo "make run: $recording: no such recording" >&2; exit 1; }
+out=build/demo
+mkdir -p "$out"
+rm -f "$out"/pitch.* "$out"/readings.csv
+export LV2_PATH=$PWD/build/lv2:${LV2_PATH:-/usr/lib/lv2}
+
+server=() jackd=
+stop() {
+    [ -z "$jackd" ] || { kill "$jackd" 2>/dev/null || true; wait "$jackd" 2>/dev/null || true; }
+}
+trap stop EXIT
+if build/bin/continuo host --check-server urn:continuo:pitch >/dev/null 2>&1; then
+    echo "using the running JACK server"
+else
+    name=continuo-demo-$$
+    echo "no JACK server is running: starting jackd with the dummy driver, as $name"
+    jackd -r -n "$name" -d dummy -r 48000 -p 256 >"$out/jackd.log" 2>&1 &
+    jackd=$!
+    server=(--server "$name")
+    for _ in $(seq 50); do
+        sleep 0.1
+        grep -q "driver is running" "$out/jackd.log" && break
+    done
+fi
+
+echo "listening to $recording …"
+build/bin/continuo host urn:continuo:pitch "${server[@]}" --name continuo-demo --input "$recording" \
+    --record-midi "$out/pitch.mid" --record-controls "$out/readings.csv" | tee "$out/summary.txt"
+stop
+jackd=
+build/bin/continuo show "$recording" --track "$out/readings.csv" --midi "$out/pitch.mid" \
+    --tone "$out/pitch.wav" --csv "$out/pitch.csv" --plot "$out/pitch.png"
+
+echo
+echo "in $out:"
+echo "  pitch.wav   the recording (left) and a tone that follows its pitch (right)"
+echo "  pitch.mid   the notes that were heard, with pitch bend"
+echo "  pitch.csv   time, frequency, confidence"
+echo "  pitch.png   spectrogram with the pitch drawn over it"
