@@ -95,8 +95,9 @@ func benchmarkCREPE(_ arguments: [String]) {
 
 func format(_ x: Double) -> String { String(format: x < 10 ? "%.2f" : x < 100 ? "%.1f" : "%.0f", x) }
 
-/// continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]: raw little-endian floats at 16 kHz in; count × 360 activations out, and
-/// beside them in OUT.f32.pitch count pairs of frequency (Hz) and confidence. Prints the seconds that the activations took.
+/// continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]: raw little-endian floats at 16 kHz in; count × 360
+/// activations out, and beside them in OUT.f32.pitch count pairs of frequency (Hz) and confidence. Prints the seconds
+/// that the activations took.
 func dumpActivations(_ arguments: [String]) {
     guard arguments.count >= 4, let hop = Int(arguments[3]), hop > 0 else {
         fail("usage: continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]")

@@ -2,9 +2,11 @@ import COpenBLAS
 import CRealtime
 import Neural
 
-/// continuo-bench kernels: our matrix products and OpenBLAS's on the shapes that models have, on one thread, in the same minute.
+/// continuo-bench kernels: our matrix products and OpenBLAS's on the shapes that models have, on one thread, in the
+/// same minute.
 ///
-/// OPENBLAS_CORETYPE=SKYLAKEX in the environment gives an OpenBLAS that does not know this processor its AVX-512 kernels.
+/// OPENBLAS_CORETYPE=SKYLAKEX in the environment gives an OpenBLAS that does not know this processor its AVX-512
+/// kernels.
 func benchmarkKernels() {
     openblas_set_num_threads(1)
     let kernels = Kernels()

@@ -1,15 +1,17 @@
-// Real Fourier transforms along a sequence of rows, sixteen channels at a time: the lanes are channels, so every step is a plain
-// vector operation and nothing is ever shuffled.
+// Real Fourier transforms along a sequence of rows, sixteen channels at a time: the lanes are channels, so every step
+// is a plain vector operation and nothing is ever shuffled.
 //
-// A real transform of length 2·half is a complex one of length `half` on pairs of rows (even row: real part, odd row: imaginary
-// part), and a last step that separates the two. The complex transform is decimated in frequency and leaves its result in
-// digit-reversed order; `order[k]` says where frequency k lies. The inverse runs the same steps backwards, on swapped real and
-// imaginary parts, from that order to the natural one. The tables come from Neural's `FourierPlan`.
+// A real transform of length 2·half is a complex one of length `half` on pairs of rows (even row: real part, odd row:
+// imaginary part), and a last step that separates the two. The complex transform is decimated in frequency and leaves
+// its result in digit-reversed order; `order[k]` says where frequency k lies. The inverse runs the same steps
+// backwards, on swapped real and imaginary parts, from that order to the natural one. The tables come from Neural's
+// `FourierPlan`.
 
 /// Transforms `count` rows (even; the rest of the 2·half rows are zero) of 16 channels.
 ///
 /// - work: 32·half floats
-/// - spectrum: bins 0 … half at `binStride` floats apart, imaginary parts `imaginary` on; each value is TWICE the transform
+/// - spectrum: bins 0 … half at `binStride` floats apart, imaginary parts `imaginary` on; each value is TWICE the
+///   transform
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func transformRows(
     _ rows: UnsafePointer<Float>, _ rowStride: Int, _ count: Int,
@@ -54,9 +56,9 @@ public func transformRows(
     }
 }
 
-/// From bins 0 … half back to rows: a transform, times 2·half·2, of what `transformRows` took apart (the plan's scale undoes both).
-/// Then, per channel, `max(x + bias, floor)·scale + shift`, where `floor` is 0 (ReLU) or −∞; and if `pool`, the larger of each two
-/// rows.
+/// From bins 0 … half back to rows: a transform, times 2·half·2, of what `transformRows` took apart (the plan's scale
+/// undoes both). Then, per channel, `max(x + bias, floor)·scale + shift`, where `floor` is 0 (ReLU) or −∞; and if
+/// `pool`, the larger of each two rows.
 ///
 /// - spectrum: overwritten nowhere; work: 32·half floats
 /// - rows: `count` rows (even), or count/2 when pooled, `rowStride` apart
@@ -110,8 +112,8 @@ public func transformBins(
     }
 }
 
-/// One pass over blocks of `length` complex vectors: butterflies of `radix`, twiddled after (forward) or before (backward).
-/// `re` and `im` lie 16 floats apart in steps of 32; swapping them turns the direction round.
+/// One pass over blocks of `length` complex vectors: butterflies of `radix`, twiddled after (forward) or before
+/// (backward). `re` and `im` lie 16 floats apart in steps of 32; swapping them turns the direction round.
 @inline(__always)
 func pass(
     _ backward: Bool, _ radix: Int, _ re: UnsafeMutablePointer<Float>, _ im: UnsafeMutablePointer<Float>, _ half: Int,
@@ -300,8 +302,8 @@ func pass5(
     }
 }
 
-/// The spectrum of taps, for packing: `output[bin][re 16, im 16] = Σ taps[tap][16] · matrix[bin][tap]`, in double precision,
-/// rounded once.
+/// The spectrum of taps, for packing: `output[bin][re 16, im 16] = Σ taps[tap][16] · matrix[bin][tap]`, in double
+/// precision, rounded once.
 ///
 /// - taps: `[count][16]`; matrix: `[bins][count][cosine, sine]`; output bins `binStride` floats apart
 @export(interface) @inline(never) @_noAllocation @_noLocks

@@ -1,11 +1,12 @@
 // Matrix products. Packed weights come in blocks of 16 output channels: [block][input][16].
 //
-// Every output element is one chain of multiply-adds over the inputs in ascending order, whatever tile computes it. So a row's
-// result has the same bits in a batch of one and in a batch of a hundred: streaming equals offline.
+// Every output element is one chain of multiply-adds over the inputs in ascending order, whatever tile computes it.
+// So a row's result has the same bits in a batch of one and in a batch of a hundred: streaming equals offline.
 
 /// `output[row][0 ..< 16·blocks] = bias + input[row] · weights`.
 ///
-/// - input: `rows` rows of `inputs` floats, `inputStride` apart (rows may overlap: that is how a convolution is computed)
+/// - input: `rows` rows of `inputs` floats, `inputStride` apart (rows may overlap: that is how a convolution is
+///   computed)
 /// - weights: packed `[blocks][inputs][16]`; bias: `16·blocks` floats
 /// - output: rows `outputStride` apart, at least `16·blocks`
 @export(interface) @inline(never) @_noAllocation @_noLocks

@@ -5,7 +5,8 @@
 
 /// `output[bin][row][…] = Σ input[bin][row][i] · weights[bin][block][i]`, complex.
 ///
-/// - input: at `bin·inputBinStride + row·inputRowStride`: `inputs` real parts, and their imaginary parts `inputImaginary` on
+/// - input: at `bin·inputBinStride + row·inputRowStride`: `inputs` real parts, and their imaginary parts
+///   `inputImaginary` on
 /// - weights: at `bin·weightBinStride + block·weightBlockStride`: `[inputs][re 16, im 16]`
 /// - output: at `bin·outputBinStride + row·outputRowStride + 16·block`, imaginary parts `outputImaginary` on
 @export(interface) @inline(never) @_noAllocation @_noLocks
@@ -60,8 +61,8 @@ public func multiplySpectra(
             }
         }
     #endif
-    // What is left (all of it in live use, where there is one row) is bound by reading the weights: in the order in which
-    // they lie, each once for the few rows.
+    // What is left (all of it in live use, where there is one row) is bound by reading the weights: in the order in
+    // which they lie, each once for the few rows.
     if doneRows == rows { return }
     #if KERNELS_AVX512
         let tileBlocks = 4, tileBins = 4

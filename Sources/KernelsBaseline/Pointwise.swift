@@ -29,7 +29,8 @@ func logistic(_ x: V) -> V { splat(1) / (splat(1) + exponential(-x)) }
 @inline(__always)
 func hyperbolicTangent(_ x: V) -> V {
     let magnitude = maximum(x, -x)
-    // Below 0.625 an odd polynomial (fitted there, relative error 1e-9 before rounding); above it (1 − e)/(1 + e), e = e^(−2|x|).
+    // Below 0.625 an odd polynomial (fitted there, relative error 1e-9 before rounding); above it (1 − e)/(1 + e), e
+    // = e^(−2|x|).
     let y = x * x
     var p = splat(0.002_295_841_230_079_531_7)
     p = fma(splat(-0.008_346_980_437_636_375), p, y)
@@ -132,8 +133,8 @@ public func maximumOfRows(
     }
 }
 
-/// Mean and sum of squared deviations of `count` floats, in double precision, two passes; into `result[0]` and `result[1]`. (What
-/// takes a square root of them stands in Neural: `squareRoot` does not pass the real-time proof.)
+/// Mean and sum of squared deviations of `count` floats, in double precision, two passes; into `result[0]` and
+/// `result[1]`. (What takes a square root of them stands in Neural: `squareRoot` does not pass the real-time proof.)
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func moments(_ count: Int, _ x: UnsafePointer<Float>, _ result: UnsafeMutablePointer<Double>) {
     let p = UnsafeRawPointer(x)
@@ -195,10 +196,11 @@ public func normalise(
     }
 }
 
-/// The state update of a gated recurrent unit, PyTorch's equations: r = σ(ir + hr), z = σ(iz + hz), n = tanh(in + r·hn),
-/// h ← (1 − z)·n + z·h.
+/// The state update of a gated recurrent unit, PyTorch's equations: r = σ(ir + hr), z = σ(iz + hz), n = tanh(in +
+/// r·hn), h ← (1 − z)·n + z·h.
 ///
-/// - input, hidden: three gates [r, z, n] of `stride` floats each, biases included; state: `units` floats, updated in place
+/// - input, hidden: three gates [r, z, n] of `stride` floats each, biases included; state: `units` floats, updated in
+///   place
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func updateGatedState(
     _ units: Int, _ stride: Int, _ input: UnsafePointer<Float>, _ hidden: UnsafePointer<Float>,

@@ -1,10 +1,10 @@
 // The vocabulary of the kernels: sixteen lanes, whatever the processor's registers hold.
 //
-// These sources are compiled three times (Package.swift): here for the oldest processor of the architecture, and by symbolic
-// link for AVX2 and AVX-512. The modules import nothing but the standard library and use it only where it inlines entirely:
-// a generic function or a class here would leave a weak copy compiled for a newer processor, which the linker could pick for
-// the whole plugin. And every entry point is `@export(interface)`: an Embedded Swift client would otherwise compile a copy for
-// itself, for its own processor. (Tests/hosts/check-isa.sh watches over both.)
+// These sources are compiled three times (Package.swift): here for the oldest processor of the architecture, and by
+// symbolic link for AVX2 and AVX-512. The modules import nothing but the standard library and use it only where it
+// inlines entirely: a generic function or a class here would leave a weak copy compiled for a newer processor, which
+// the linker could pick for the whole plugin. And every entry point is `@export(interface)`: an Embedded Swift client
+// would otherwise compile a copy for itself, for its own processor. (Tests/hosts/check-isa.sh watches over both.)
 
 @usableFromInline typealias V = SIMD16<Float>
 

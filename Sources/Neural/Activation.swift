@@ -4,7 +4,8 @@ public enum Activation: Sendable {
 
     /// Applies it to `count` values; `input` and `output` may be the same.
     ///
-    /// Errors against the exact function: sigmoid 2e-7 absolute, tanh and exp 3e-7 relative (exp saturates outside −87 … 88).
+    /// Errors against the exact function: sigmoid 2e-7 absolute, tanh and exp 3e-7 relative (exp saturates outside
+    /// −87 … 88).
     public func forward(
         _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, count: Int, kernels: Kernels
     ) {

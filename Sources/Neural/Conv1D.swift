@@ -1,6 +1,6 @@
-/// A one-dimensional convolution (PyTorch's `Conv1d`), computed directly: rows are [position, channel], so the taps that an output
-/// needs lie in one piece, and the whole layer is one matrix product over overlapping rows. `SpectralConv1D` is the form for
-/// long kernels.
+/// A one-dimensional convolution (PyTorch's `Conv1d`), computed directly: rows are [position, channel], so the taps
+/// that an output needs lie in one piece, and the whole layer is one matrix product over overlapping rows.
+/// `SpectralConv1D` is the form for long kernels.
 public final class Conv1D {
     public let inputChannels: Int
     public let outputChannels: Int
@@ -10,7 +10,8 @@ public final class Conv1D {
     public var outputStride: Int { padded(outputChannels) }
     private let product: Dense
 
-    /// - Parameter prefix: the tensors are `prefix.weight` [out, in, taps] and, unless `hasBias` is false, `prefix.bias` [out]
+    /// - Parameter prefix: the tensors are `prefix.weight` [out, in, taps] and, unless `hasBias` is false,
+    ///   `prefix.bias` [out]
     public init(
         _ prefix: String, inputChannels: Int, outputChannels: Int, taps: Int, stride: Int = 1, hasBias: Bool = true,
         from file: Safetensors, kernels: Kernels = Kernels()
@@ -28,8 +29,8 @@ public final class Conv1D {
     }
 
     /// - Parameters:
-    ///   - input: (positions − 1)·stride + taps positions of `inputChannels` values. Padding is the caller's: for a stream it is
-    ///     the past, and otherwise rows of zeros before and after.
+    ///   - input: (positions − 1)·stride + taps positions of `inputChannels` values. Padding is the caller's: for a
+    ///     stream it is the past, and otherwise rows of zeros before and after.
     ///   - output: `positions` rows, `outputStride` floats apart
     public func forward(_ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, positions: Int) {
         product.forward(input, inputStride: stride * inputChannels, output, rows: positions)

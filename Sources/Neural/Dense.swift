@@ -8,7 +8,8 @@ public final class Dense {
     private let bias: FloatBuffer
     private let kernels: Kernels
 
-    /// - Parameter prefix: the tensors are `prefix.weight` [outputs, inputs] and, unless `hasBias` is false, `prefix.bias` [outputs]
+    /// - Parameter prefix: the tensors are `prefix.weight` [outputs, inputs] and, unless `hasBias` is false,
+    ///   `prefix.bias` [outputs]
     public convenience init(
         _ prefix: String, inputs: Int, outputs: Int, hasBias: Bool = true, from file: Safetensors,
         kernels: Kernels = Kernels()

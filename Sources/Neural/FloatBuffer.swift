@@ -7,7 +7,9 @@ public final class FloatBuffer {
 
     public init(count: Int) throws(ModelError) {
         let (bytes, overflow) = max(count, 16).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
-        guard count >= 0, !overflow, let memory = cr_allocate(bytes) else { throw .outOfMemory(bytes: overflow ? Int.max : bytes) }
+        guard count >= 0, !overflow, let memory = cr_allocate(bytes) else {
+            throw .outOfMemory(bytes: overflow ? Int.max : bytes)
+        }
         base = memory.bindMemory(to: Float.self, capacity: max(count, 16))
         self.count = count
     }

@@ -1,4 +1,5 @@
-/// One step of a gated recurrent unit (PyTorch's `GRU` or `GRUCell`). The state belongs to the caller and goes in and comes out.
+/// One step of a gated recurrent unit (PyTorch's `GRU` or `GRUCell`). The state belongs to the caller and goes in and
+/// comes out.
 public final class GRUCell {
     public let inputs: Int
     public let units: Int
@@ -7,8 +8,8 @@ public final class GRUCell {
     private let kernels: Kernels
 
     /// - Parameters:
-    ///   - prefix: the tensors are `prefix.weight_ih` [3·units, inputs], `prefix.weight_hh` [3·units, units], `prefix.bias_ih` and
-    ///     `prefix.bias_hh` [3·units], gates in the order reset, update, new
+    ///   - prefix: the tensors are `prefix.weight_ih` [3·units, inputs], `prefix.weight_hh` [3·units, units],
+    ///     `prefix.bias_ih` and `prefix.bias_hh` [3·units], gates in the order reset, update, new
     ///   - suffix: what follows those names (`_l0` in the first layer of a `GRU`)
     public init(
         _ prefix: String, suffix: String = "", inputs: Int, units: Int, from file: Safetensors, kernels: Kernels = Kernels()
@@ -41,7 +42,8 @@ public final class GRUCell {
     /// Floats that `forward` needs as a workspace.
     public var workspaceCount: Int { 6 * padded(units) }
 
-    /// - Parameters: input: `inputs` values; state: `units` values, replaced by the next state, which is also the output
+    /// - Parameters: input: `inputs` values; state: `units` values, replaced by the next state, which is also the
+    ///   output
     public func forward(
         _ input: UnsafePointer<Float>, state: UnsafeMutablePointer<Float>, workspace: UnsafeMutablePointer<Float>
     ) {

@@ -3,8 +3,8 @@ import KernelsAVX2
 import KernelsAVX512
 import KernelsBaseline
 
-/// The kernels compiled for one instruction set, and the choice among them. What each function does stands with its source, in
-/// KernelsBaseline.
+/// The kernels compiled for one instruction set, and the choice among them. What each function does stands with its
+/// source, in KernelsBaseline.
 ///
 /// The choice is a branch per call: a call is at least thousands of multiply-adds.
 public struct Kernels: Sendable {
@@ -97,7 +97,8 @@ public struct Kernels: Sendable {
         }
     }
 
-    /// What happens to a convolution's sums, per channel: `max(x + bias, floor)·scale + shift`, then the larger of each two rows.
+    /// What happens to a convolution's sums, per channel: `max(x + bias, floor)·scale + shift`, then the larger of
+    /// each two rows.
     package struct Epilogue {
         package var bias: UnsafePointer<Float>
         package var floor: Float
@@ -205,7 +206,8 @@ public struct Kernels: Sendable {
         }
     }
 
-    /// Layer normalisation of each row: `(x − mean)/√(variance + epsilon)·scale + shift`, the variance divided by `channels`.
+    /// Layer normalisation of each row: `(x − mean)/√(variance + epsilon)·scale + shift`, the variance divided by
+    /// `channels`.
     package func normaliseRows(
         rows: Int, channels: Int, input: UnsafePointer<Float>, epsilon: Float, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>

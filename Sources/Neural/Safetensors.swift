@@ -2,10 +2,10 @@ import CRealtime
 
 /// A safetensors file, mapped into memory.
 ///
-/// Everything in the header is checked before any of it is used: its length, the syntax, names, types, shapes and their products,
-/// that the tensors lie inside the file, and that they fill it without overlap or gap. A file that fails gives an error that says
-/// where; no content makes this crash. (The operating system ends a process that reads a mapped file after somebody shortened it:
-/// replace model files by renaming, as our own downloads do.)
+/// Everything in the header is checked before any of it is used: its length, the syntax, names, types, shapes and
+/// their products, that the tensors lie inside the file, and that they fill it without overlap or gap. A file that
+/// fails gives an error that says where; no content makes this crash. (The operating system ends a process that reads
+/// a mapped file after somebody shortened it: replace model files by renaming, as our own downloads do.)
 ///
 /// Format: https://github.com/huggingface/safetensors
 public final class Safetensors {
@@ -60,7 +60,8 @@ public final class Safetensors {
         return String(decoding: value, as: UTF8.self)
     }
 
-    /// Whether the value of `key` in `__metadata__` is `value`. (Comparing bytes: plugins cannot compare Swift strings.)
+    /// Whether the value of `key` in `__metadata__` is `value`. (Comparing bytes: plugins cannot compare Swift
+    /// strings.)
     public func metadata(_ key: String, is value: StaticString) -> Bool {
         guard let bytes = header.metadata(key), bytes.count == value.utf8CodeUnitCount else { return false }
         var i = 0

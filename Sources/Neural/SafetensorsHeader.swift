@@ -1,7 +1,7 @@
 /// The header of a safetensors file: a strict parser for just the JSON that the format allows, on bytes.
 ///
-/// The grammar has a fixed depth, so hostile nesting is a syntax error at its first bracket, and nothing here recurses. Names are
-/// byte strings: Swift's string comparison would need Unicode tables that plugins do not carry.
+/// The grammar has a fixed depth, so hostile nesting is a syntax error at its first bracket, and nothing here
+/// recurses. Names are byte strings: Swift's string comparison would need Unicode tables that plugins do not carry.
 struct SafetensorsHeader {
     enum ElementType {
         case f32, f16, bf16

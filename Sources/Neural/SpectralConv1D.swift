@@ -1,14 +1,15 @@
 import CRealtime
 
-/// A one-dimensional convolution over sequences of a fixed length, computed in the frequency domain: for kernels of tens or
-/// hundreds of taps, where it costs a small fraction of the sums it stands for (CREPE's 128 → 16 channels, 64 taps, 128 positions:
-/// 0.9 M multiply-adds in place of 16.8 M). `Conv1D` is the direct form for short kernels.
+/// A one-dimensional convolution over sequences of a fixed length, computed in the frequency domain: for kernels of
+/// tens or hundreds of taps, where it costs a small fraction of the sums it stands for (CREPE's 128 → 16 channels, 64
+/// taps, 128 positions: 0.9 M multiply-adds in place of 16.8 M). `Conv1D` is the direct form for short kernels.
 ///
-/// It computes PyTorch's `Conv1d` (a cross-correlation) with zero padding. A stride s is folded away beforehand: s successive
-/// positions of c channels are one row of s·c channels, and the kernel is dealt out to match. Then rows are transformed, 16
-/// channels at a time; at each bin the channels are multiplied by a complex matrix, over all sequences of the batch together; and
-/// the products are transformed back. The transform is just long enough that what wraps around falls on zeros or on positions that
-/// nobody reads, and taps that could only ever meet padding are left out.
+/// It computes PyTorch's `Conv1d` (a cross-correlation) with zero padding. A stride s is folded away beforehand: s
+/// successive positions of c channels are one row of s·c channels, and the kernel is dealt out to match. Then rows
+/// are transformed, 16 channels at a time; at each bin the channels are multiplied by a complex matrix, over all
+/// sequences of the batch together; and the products are transformed back. The transform is just long enough that
+/// what wraps around falls on zeros or on positions that nobody reads, and taps that could only ever meet padding are
+/// left out.
 ///
 /// A sequence's result has the same bits in any batch.
 public final class SpectralConv1D {
@@ -41,7 +42,8 @@ public final class SpectralConv1D {
     private let rowChannels: Int
     private let positions: Int
     private let blocks: Int
-    /// Few channels in, many out: the products of one block of channels are made and transformed back while they are in the cache.
+    /// Few channels in, many out: the products of one block of channels are made and transformed back while they are
+    /// in the cache.
     private let blockMajor: Bool
     private let weights: FloatBuffer
     private let channelValues: FloatBuffer
@@ -53,7 +55,8 @@ public final class SpectralConv1D {
     ///   - weight: [out, in, taps] or [out, in, taps, 1]
     ///   - bias: [out]
     ///   - inputLength: a multiple of `stride`, the quotient even
-    ///   - padding: zeros before and after; the output has (inputLength + before + after − taps)/stride + 1 positions, an even number
+    ///   - padding: zeros before and after; the output has (inputLength + before + after − taps)/stride + 1
+    ///     positions, an even number
     /// - Throws: `ModelError.outOfMemory`
     public init(
         weight: Tensor, bias: Tensor, stride: Int = 1, padding: (before: Int, after: Int), inputLength: Int,
@@ -148,7 +151,8 @@ public final class SpectralConv1D {
     /// Convolves `batch` sequences. No allocation.
     ///
     /// - Parameters:
-    ///   - input: sequences of [inputLength, inputChannels], `inputStride` floats apart; 16 floats after the last must be readable
+    ///   - input: sequences of [inputLength, inputChannels], `inputStride` floats apart; 16 floats after the last
+    ///     must be readable
     ///   - output: sequences of [outputLength, outputChannels padded to 16], `outputStride` floats apart
     ///   - workspace: `workspaceCount(batch:)` floats, aligned to 64 bytes for speed
     public func forward(

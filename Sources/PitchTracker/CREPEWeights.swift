@@ -1,7 +1,7 @@
 import Neural
 
-/// CREPE's weights, made ready for computing. They never change, so any number of `CREPE` instances on any threads can share them:
-/// the full network's take 125 MB.
+/// CREPE's weights, made ready for computing. They never change, so any number of `CREPE` instances on any threads
+/// can share them: the full network's take 125 MB.
 public final class CREPEWeights: @unchecked Sendable {  // immutable after init
     public let capacity: CREPE.Capacity
     let layers: [SpectralConv1D]

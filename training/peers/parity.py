@@ -1,6 +1,6 @@
 """Our CREPE against torchcrepe's, on real sound: the same activations and pitches, and how much faster.
 
-    python3 training/peers/parity.py [--bench .build/release/continuo-bench] [--models FOLDER] [--model tiny] [--seconds 75] [--hop-full 320]
+    python3 training/peers/parity.py [--model tiny|full] [--seconds 75] [--hop-full 320] [--bench PROGRAM] [--models FOLDER]
 
 Sound: recordings of Debian's sonic-pi-samples (CC0), and phrases that fluidsynth plays with a General MIDI sound font
 (fluid-soundfont-gm): strings, winds, voices, guitars, basses, with vibrato and bends. Both run on one thread, in turns. The exit
