@@ -25,4 +25,4 @@ for ((i = 0; i < $(nproc); i++)); do
     pids+=($!)
 done
 build/bin/continuo host urn:continuo:pitch --server "$server" --input "$work/input.wav" --control model="$model" \
-    --control hop="$hop"
+    --control hop="$hop" --histogram

@@ -43,6 +43,8 @@ extension Chain {
         report.load = Double(meter.busyNanoseconds) / Double(meter.periods) / period
         report.loadWorst = Double(meter.worstLoad)
         report.overruns = Int(loads[ProcessMeter.loadBins - 1])
+        let used = (0..<ProcessMeter.loadBins).last { loads[$0] > 0 } ?? 0
+        report.loadHistogram = (0...used).map { Int(loads[$0]) }
         let wanted = UInt64((Double(meter.periods) * 0.999).rounded(.up))
         var seen: UInt64 = 0
         for bin in 0..<ProcessMeter.loadBins {

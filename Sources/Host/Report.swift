@@ -37,6 +37,9 @@ public struct Report: Sendable, Codable, Equatable {
     public var load: Double?
     public var loadAt999: Double?
     public var loadWorst: Double?
+    /// How many periods' callbacks took 0 to 0.5 %, 0.5 to 1 % … of the period (the last: a whole period and more); nil when
+    /// rendering.
+    public var loadHistogram: [Int]?
     /// Seconds of music a second, when rendering.
     public var speed: Double?
     public var controlOutputs: [Value] = []

@@ -33,6 +33,15 @@ extension Report {
         return lines.joined(separator: "\n")
     }
 
+    /// The time spent in the callback as bars, one a line, on a logarithmic scale (a few slow periods are what matters).
+    public var histogram: String {
+        guard let loadHistogram, let most = loadHistogram.max(), most > 0 else { return "" }
+        return loadHistogram.enumerated().filter { $0.element > 0 }.map { bin, count in
+            let length = Int((1 + log2(Double(count))) / (1 + log2(Double(most))) * 50)
+            return String(format: "%6.1f %% %9d ", Double(bin) * 0.5, count) + String(repeating: "▇", count: max(1, length))
+        }.joined(separator: "\n")
+    }
+
     public var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

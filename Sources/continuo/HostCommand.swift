@@ -24,6 +24,9 @@ struct HostCommand: ParsableCommand {
     @Flag(name: .long, help: "Prints what changes at control outputs and parameters.")
     var monitor = false
 
+    @Flag(name: .long, help: "Prints how long the callbacks took, in shares of the period.")
+    var histogram = false
+
     @Flag(name: .customLong("check-server"), help: "Only says whether a JACK server answers, by the exit code.")
     var checkServer = false
 
@@ -54,6 +57,10 @@ struct HostCommand: ParsableCommand {
             let result = try host.run()
             if let folder = chain.saveState { try host.saveStates(to: folder) }
             try chain.finish(result.report, result.midi, result.controls)
+            if histogram {
+                Console.print("callback, share of the period from … on, periods:")
+                Console.print(result.report.histogram)
+            }
             if let failure = result.failure { throw failure }
         }
     }
