@@ -24,5 +24,17 @@ for ((i = 0; i < $(nproc); i++)); do
     nice -n "${LOAD_NICE:-0}" bash -c "while :; do :; done" &
     pids+=($!)
 done
+# Beside it in the same minutes, a plugin that does next to nothing (lv2-examples' amplifier): what it suffers, the machine does.
+amp=http://lv2plug.in/plugins/eg-amp
+if build/bin/continuo info "$amp" >/dev/null 2>&1; then
+    build/bin/continuo host "$amp" --server "$server" --name control --seconds $((minutes * 60)) --histogram >"$work/control.txt" &
+    control=$!
+fi
 build/bin/continuo host urn:continuo:pitch --server "$server" --input "$work/input.wav" --control model="$model" \
     --control hop="$hop" --histogram
+if [ -n "${control:-}" ]; then
+    wait "$control"
+    echo
+    echo "beside it, an amplifier (eg-amp), for comparison:"
+    grep -vE '^output|^eg-amp|^Simple' "$work/control.txt"
+fi

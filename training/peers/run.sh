@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Behind `make bench-peers`: pitch trackers side by side on held-out clips (made at the first run).
 #   training/peers/run.sh [TRACKER…]     e.g. swift-f0 crepe-tiny continuo:crepe-tiny checkpoint:PATH
+# With no TRACKER named, CREPE here is compared with torchcrepe first: parity of activations and f0, and speed.
 # PYTHON: an interpreter with training/requirements.txt; by default training/.venv, made if missing. Debian packages:
-# fluidsynth, timgm6mb-soundfont, flite. CONTINUO: the program (build/bin/continuo).
+# fluidsynth, timgm6mb-soundfont, flite, fluid-soundfont-gm, sonic-pi-samples. CONTINUO: the program (build/bin/continuo).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}
 missing=()
-for package in fluidsynth timgm6mb-soundfont flite; do
+for package in fluidsynth timgm6mb-soundfont flite fluid-soundfont-gm sonic-pi-samples; do
     [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -25,6 +26,9 @@ fi
 }
 trackers=("$@")
 if [ ${#trackers[@]} -eq 0 ]; then
+    root=$here/../..
+    (cd "$root" && swift build -c release --product continuo-bench && build/bin/continuo models get crepe-tiny crepe-full &&
+        "$python" -W ignore training/peers/parity.py)
     trackers=(swift-f0 crepe-tiny crepe-full-40ms pesto pyin)
     program=${CONTINUO:-build/bin/continuo}
     if [ -x "$program" ]; then
