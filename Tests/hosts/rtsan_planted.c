@@ -1,0 +1,27 @@
+/// Continuo Pitch with a fault planted in its run(), for the real-time sanitizer to find. PLANT: 1 allocates, 2 locks a mutex,
+/// 3 sleeps, 4 writes to a file.
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "CPitchTracker.h"
+
+static void planted_process(continuo_pitch* tracker, continuo_pitch_io* io) {
+    continuo_pitch_process(tracker, io);
+    if (io->frequency <= 0) return;  // only once a pitch was heard, so that the sound must have come this far
+#if PLANT == 1
+    void* volatile memory = malloc(64);
+    free(memory);
+#elif PLANT == 2
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+#elif PLANT == 3
+    usleep(1);
+#elif PLANT == 4
+    if (write(2, "", 0)) return;
+#endif
+}
+
+#define continuo_pitch_process planted_process
+#include "../../Plugins/Pitch/pitch.c"
