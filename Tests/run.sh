@@ -49,11 +49,12 @@ show() {
 count_swift() {
     local name=$1 status=$2 log=$3 total broken reports
     total=$(sed -n 's/.*Test run with \([0-9]*\) tests\{0,1\}.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
-    broken=$(grep -cE '^✘ Test .* failed after' "$log")
+    local pattern='^✘ Test [^r].* failed after|^✘ Test r[^u].* failed after'  # not `✘ Test run with …`
+    broken=$(grep -cE "$pattern" "$log")
     passed=$((passed + (total > broken ? total - broken : 0)))
     while IFS= read -r line; do
         fail "$name: $line"
-    done < <(grep -E '^✘ Test .* failed after' "$log" | sed -E 's/^✘ Test (.*) failed after.*/\1/')
+    done < <(grep -E "$pattern" "$log" | sed -E 's/^✘ Test (.*) failed after.*/\1/')
     reports=$(grep -c 'WARNING: ThreadSanitizer' "$log")
     [ "$reports" -eq 0 ] || fail "$name: $reports reports of ThreadSanitizer"
     if [ "$total" -eq 0 ]; then

@@ -2,6 +2,7 @@
 """Compares the notes of two recordings of MIDI, or lists those of one.
 
     notes.py FILE                        one note a line: onset and end in seconds, key, velocity
+    notes.py --grid FILE RATE HOP        the note-ons' frame modulo HOP frames: one number, if all of them lie on one grid
     notes.py EXPECTED ACTUAL [TOLERANCE]  the same keys in the same order? Onsets and ends within TOLERANCE seconds (default 0) once
                                          the constant offset (the median of the onsets' differences) is taken off?
 
@@ -109,7 +110,19 @@ def compare(expected, actual, tolerance):
     return faults
 
 
+def grid(messages, rate, hop):
+    """The one remainder of all note-ons' frames."""
+    found = {round(seconds * rate) % hop for seconds, status, _, velocity in messages if status & 0xF0 == 0x90 and velocity}
+    if len(found) != 1:
+        print(f"note-ons lie at {sorted(found)} modulo {hop} frames")
+        return 1
+    print(found.pop())
+    return 0
+
+
 def main():
+    if sys.argv[1] == "--grid":
+        return grid(read(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
     if len(sys.argv) == 2:
         for onset, end, key, velocity in notes(read(sys.argv[1])):
             print(f"{onset:.4f} {end if end is None else format(end, '.4f')} {key} {velocity}")
