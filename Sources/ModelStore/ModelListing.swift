@@ -43,7 +43,7 @@ extension ModelStore {
                 ModelListing(
                     name: model.name, architecture: model.architecture, capacity: model.capacity,
                     parameters: model.parameters, bytes: model.byteCount, license: model.package.license,
-                    state: state, path: found, source: model.package.url))
+                    state: state, path: found, source: model.package.source))
         }
         var others: [ModelListing] = []
         for folder in [folder] + installed {

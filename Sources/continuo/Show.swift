@@ -56,7 +56,7 @@ struct Show: ParsableCommand {
         if let csv {
             let writer = try CSVWriter(path: csv)
             for point in points { try writer.write(point) }
-            try writer.flush()
+            try writer.finish()
         }
         if let tone {
             let writer = try WAVWriter(path: tone, sampleRate: reader.sampleRate, channelCount: 2, encoding: .pcm16)

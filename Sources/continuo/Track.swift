@@ -83,10 +83,18 @@ struct Track: ParsableCommand {
         for (option, value) in [("--csv", csv), ("--midi", midi), ("--plot", plot)] where value == "" {
             throw ValidationError("\(option) needs a name")
         }
+        _ = try plan()  // here, so that what it refuses is followed by this command's usage
     }
 
     func run() throws {
         let jobs = try plan()
+        for folder in Set(jobs.flatMap(\.folders)).sorted() {
+            do {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            } catch {
+                throw CommandFailure("cannot make the folder \(folder): \(error.localizedDescription)")
+            }
+        }
         let path = try ModelStore.standard().locate(model)
         let weights: CREPEWeights
         do throws(ModelError) {
@@ -122,6 +130,8 @@ struct Track: ParsableCommand {
         var csv: String?
         var midi: String?
         var plot: String?
+        /// The folders that they are to lie in, where those were named or several recordings need them.
+        var folders: [String] = []
     }
 
     /// Settles every output name before anything is computed, and refuses what is ambiguous or would overwrite a
@@ -139,6 +149,7 @@ struct Track: ParsableCommand {
         }
         var taken: [String: String] = [:]
         for input in inputs { taken[identity(input)] = input }
+        var folders: [String] = []
         func name(_ option: String, _ value: String?, _ input: String, _ suffix: String) throws -> String? {
             guard let value else { return nil }
             if value == "-" {
@@ -153,11 +164,7 @@ struct Track: ParsableCommand {
             }
             var path = value
             if isFolder || value.hasSuffix("/") || inputs.count > 1 {
-                do {
-                    try FileManager.default.createDirectory(atPath: value, withIntermediateDirectories: true)
-                } catch {
-                    throw CommandFailure("cannot make the folder \(value): \(error.localizedDescription)")
-                }
+                folders.append(value)
                 let stem = URL(fileURLWithPath: input).deletingPathExtension().lastPathComponent
                 path = (value.hasSuffix("/") ? value : value + "/") + stem + suffix
             }
@@ -171,9 +178,13 @@ struct Track: ParsableCommand {
             return path
         }
         return try inputs.map { input in
-            Job(
-                input: input, csv: try name("--csv", csv, input, ".csv"), midi: try name("--midi", midi, input, ".mid"),
-                plot: try name("--plot", plot, input, ".png"))
+            folders = []
+            var job = Job(input: input)
+            job.csv = try name("--csv", csv, input, ".csv")
+            job.midi = try name("--midi", midi, input, ".mid")
+            job.plot = try name("--plot", plot, input, ".png")
+            job.folders = folders
+            return job
         }
     }
 
@@ -207,7 +218,7 @@ struct Track: ParsableCommand {
                     total > 0 ? "\(Console.duration(done)) of \(Console.duration(total))" : Console.duration(done))
             },
             frame: { (point) throws(MediaError) in try writer?.write(point) })
-        try writer?.flush()
+        try writer?.finish()
         if let path = job.midi {
             let name = URL(fileURLWithPath: job.input).deletingPathExtension().lastPathComponent
             try MIDIFile(name: name, events: analysis.midi).write(to: path)

@@ -4,21 +4,9 @@ import Neural
 import Testing
 
 @Suite struct ModelStoreTests {
-    /// A store whose one published model is the fixture, in a package like a wheel.
     private func store(_ folder: ScratchFolder) -> (store: ModelStore, package: [UInt8]) {
-        let package = zip([("lib/assets/small.pth", fixtureBytes), ("lib/LICENSE", Array("Do what you like.\n".utf8))])
-        let published = PublishedModel.Package(
-            url: "http://127.0.0.1:1/", fileName: "lib.whl", byteCount: Int64(package.count), sha256: SHA256.digest(of: package),
-            license: "MIT", copyright: "Copyright (c) 2021 N. N.", licenseMember: "lib/LICENSE",
-            licenseFileName: "lib-LICENSE.txt")
-        // The digest of the conversion: a change of any byte must be a decision.
-        let model = PublishedModel(
-            name: "small", architecture: "test", capacity: "small", parameters: 6 + 2 + 2 + 2 + 12 + 3, package: published,
-            member: "lib/assets/small.pth", byteCount: Self.size, sha256: Self.digest)
-        return (ModelStore(folder: folder.path + "/models", published: [model]), package)
+        (ModelStore(folder: folder.path + "/models", published: [SmallPackage.model()]), SmallPackage.wheel)
     }
-    private static let size: Int64 = 868
-    private static let digest = "05788135092fd9dd2e2461bca13b1eb1c6fa03c2e4a8fea23cf572d1abebb501"
 
     @Test func fromAFile() throws {
         let folder = ScratchFolder()
@@ -54,7 +42,7 @@ import Testing
         damaged[damaged.count - 1] ^= 1
         try Data(damaged).write(to: URL(fileURLWithPath: path))
         #expect(try store.get("small", from: wheel) { _ in } == .written)
-        #expect(SHA256.digest(of: bytes(of: path)) == Self.digest)
+        #expect(SHA256.digest(of: bytes(of: path)) == SmallPackage.modelDigest)
         try Data(damaged[..<100]).write(to: URL(fileURLWithPath: path))
         #expect(store.list().first?.state == .damaged)
     }
@@ -92,13 +80,30 @@ import Testing
         #expect(list[2].parameters == 4 && list[2].architecture == "own")
     }
 
+    /// As docs/MODELS.md says it.
     @Test func folders() {
-        func folder(_ environment: [String: String]) -> String {
-            ModelStore.standard(environment: environment, executable: "").folder
+        func folders(_ environment: [String: String], _ executable: String = "/p/bin/continuo") -> [String] {
+            let store = ModelStore.standard(environment: environment, executable: executable)
+            return [store.folder] + store.installed
         }
-        #expect(folder(["CONTINUO_MODELS": "/m", "XDG_DATA_HOME": "/d", "HOME": "/h"]) == "/m")
-        #expect(folder(["XDG_DATA_HOME": "/d", "HOME": "/h"]) == "/d/continuo/models")
-        #expect(folder(["CONTINUO_MODELS": "", "XDG_DATA_HOME": "", "HOME": "/h"]) == "/h/.local/share/continuo/models")
+        let system = ["/usr/local/share/continuo/models", "/usr/share/continuo/models"]
+        #expect(folders(["CONTINUO_MODELS": "/m", "XDG_DATA_HOME": "/d", "HOME": "/h"]) == ["/m"])
+        #expect(
+            folders(["XDG_DATA_HOME": "/d", "HOME": "/h"]) == ["/d/continuo/models", "/p/share/continuo/models"] + system)
+        let empty = ["CONTINUO_MODELS": "", "XDG_DATA_HOME": "", "HOME": "/h"]
+        #expect(folders(empty, "") == ["/h/.local/share/continuo/models"] + system)
+        // Each once, where two of them are the same.
+        #expect(folders(["HOME": "/h"], "/usr/bin/continuo") == ["/h/.local/share/continuo/models"] + system.reversed())
+        #expect(folders(["HOME": "/h"], "/h/.local/bin/continuo") == ["/h/.local/share/continuo/models"] + system)
+    }
+
+    @Test func aModelOfTheInstallationIsFound() throws {
+        let folder = ScratchFolder()
+        let (made, package) = store(folder)
+        _ = try made.get("small", from: folder.write("lib.whl", package)) { _ in }
+        let other = ModelStore(
+            folder: folder.path + "/none", installed: [folder.path + "/nor", made.folder], published: made.published)
+        #expect(try other.locate("small") == made.path(of: "small"))
     }
 
     @Test func headerIsAlignedSortedAndQuoted() throws {
