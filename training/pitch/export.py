@@ -3,7 +3,7 @@
     python export.py RUN/last.pt ../../models/continuo-pitch-standard.safetensors [--golden FOLDER]
 
 Batch norms are folded into the convolutions before or after them; layers' names and shapes are in the file and in
-models/continuo-pitch.md. The golden file holds half a second of audio, its features, and what comes out, in float32.
+models/continuo-pitch.md. The golden file holds a quarter of a second of audio, its features, and what comes out, in float32.
 """
 
 import argparse
@@ -61,8 +61,8 @@ def tensors(front, model):
 
 def golden(front, model):
     rng = np.random.default_rng(3)
-    t = np.arange(features.RATE // 2) / features.RATE
-    f0 = 196 * 2 ** (0.04 * np.sin(2 * np.pi * 5.5 * t) + (t > 0.27) * 4 / 12)
+    t = np.arange(features.RATE // 4) / features.RATE
+    f0 = 196 * 2 ** (0.04 * np.sin(2 * np.pi * 5.5 * t) + (t > 0.13) * 4 / 12)
     phase = 2 * np.pi * np.cumsum(f0) / features.RATE
     audio = sum(np.sin(k * phase) / k**1.2 for k in range(1, 14)) * 0.15 + rng.normal(size=len(t)) * 0.004
     audio[:800] *= 0.001
