@@ -234,7 +234,7 @@ final class ModelLoader: PoolClient, @unchecked Sendable {
         if let previous { WeightsCache.release(previous) }
         serial += 1
         var next = ModelInfo(serial: serial, status: Int32(status.rawValue))
-        next.inferenceBudget = weights?.capacity == .full ? 0.060 : 0.004
+        next.inferenceBudget = weights?.capacity == .full ? 0.030 : 0.004
         var path = PathBytes()
         for byte in file.utf8 where path.count < Int(CONTINUO_PATH_CAPACITY) - 1 {
             path.bytes[path.count] = byte
