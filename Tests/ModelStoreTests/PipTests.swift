@@ -34,6 +34,9 @@ import Testing
             events.withLock { $0 }
                 == [.fetching(package: "lib 1.2", pip: "pip 23.0.1"), .download(.verifying), .converting("small")])
         #expect(FileManager.default.fileExists(atPath: kept))
+        // As where pip and we were stopped together.
+        try FileManager.default.createDirectory(atPath: models + "/.download/tmp/pip-x", withIntermediateDirectories: true)
+        try Data().write(to: URL(fileURLWithPath: models + "/.download/requirements.txt"))
         #expect(try store.get("large") { _ in } == .written)
         #expect(try store.get("small") { _ in } == .alreadyPresent)
         #expect(text("calls").split(separator: "\n").count == 1)
