@@ -1,0 +1,84 @@
+-- What Tests/hosts/ardour.sh has Ardour do. Lines that begin with `result` are for it.
+local step, folder = os.getenv("STEP"), os.getenv("SESSION")
+local pitch_uri, property = "urn:continuo:pitch", "urn:continuo:pitch#modelFile"
+
+local function result(...) print("result", ...) io.stdout:flush() end
+
+-- The control inputs' places in Ardour's counting, and their values, by label.
+local function controls(processor)
+  local plugin, found, place = processor:to_insert():plugin(0), {}, 0
+  for i = 0, plugin:parameter_count() - 1 do
+    local id, ok = plugin:nth_parameter(i, false)
+    if ok and plugin:parameter_is_control(id) and plugin:parameter_is_input(id) then
+      found[plugin:parameter_label(id)] = place
+      place = place + 1
+    end
+  end
+  return found
+end
+
+local function value(processor, label)
+  local v = ARDOUR.LuaAPI.get_processor_param(processor, controls(processor)[label])
+  return string.format("%.4g", v)
+end
+
+local function report(processor)
+  for _, label in ipairs { "A4", "Shortest note", "Bend range", "Lowest frequency", "Hop", "Confidence threshold" } do
+    result("control", (label:gsub(" ", "_")), value(processor, label))
+  end
+  result("file", ARDOUR.LuaAPI.get_plugin_insert_property and
+    ARDOUR.LuaAPI.get_plugin_insert_property(processor:to_insert(), property) or "unknown")
+end
+
+if step == "make" then
+  local session = create_session(folder, "test", 44100)
+  sleep(1)
+  local track = session:new_audio_track(1, 1, nil, 1, "voice", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true, true):front()
+  local pitch
+  for place, uri in ipairs { "urn:continuo:test:player", pitch_uri, "urn:continuo:test:note-logger" } do
+    local processor = ARDOUR.LuaAPI.new_plugin(session, uri, ARDOUR.PluginType.LV2, "")
+    assert(not processor:isnil(), uri)
+    assert(track:add_processor_by_index(processor, place - 1, nil, true) == 0, uri)
+    if uri == pitch_uri then pitch = processor end
+  end
+  sleep(1)
+  local plugin = pitch:to_insert():plugin(0)
+  local preset = plugin:preset_by_label("Trumpet")
+  result("preset", preset and preset.valid and plugin:load_preset(preset) and "loaded" or "refused")
+  sleep(1)
+  report(pitch)
+  local places = controls(pitch)
+  assert(ARDOUR.LuaAPI.set_processor_param(pitch, places["A4"], 441))
+  assert(ARDOUR.LuaAPI.set_processor_param(pitch, places["Shortest note"], 35))
+  if ARDOUR.LuaAPI.set_plugin_insert_property then
+    result("property", ARDOUR.LuaAPI.set_plugin_insert_property(pitch:to_insert(), property, os.getenv("MODEL_FILE")))
+  else
+    result("property", "unknown")
+  end
+  sleep(2)
+  session:save_state("")
+  result("saved")
+else
+  local session = load_session(folder, "test")
+  assert(session, "no session")
+  sleep(1)
+  result("unknown", session:unknown_processors():size())
+  local track = session:route_by_name("voice")
+  local pitch = track:nth_plugin(1)
+  report(pitch)
+  for i = 0, 2 do
+    local p = track:nth_plugin(i)
+    result("streams", i, p:input_streams():n_audio(), p:input_streams():n_midi(), p:output_streams():n_audio(), p:output_streams():n_midi(), p:active())
+  end
+  local export = session:simple_export()
+  export:set_folder(os.getenv("OUT"))
+  export:set_name("export")
+  export:set_range(0, tonumber(os.getenv("FRAMES")))
+  result("exported", export:run_export())
+  sleep(1)
+  result("block", session:get_block_size())
+  session:save_state("again")
+  close_session()
+  result("closed")
+end
+quit()
