@@ -1,6 +1,6 @@
 -- What Tests/hosts/ardour.sh has Ardour do. Lines that begin with `result` are for it.
 local step, folder = os.getenv("STEP"), os.getenv("SESSION")
-local pitch_uri, property = "urn:continuo:pitch", "urn:continuo:pitch#modelFile"
+local pitch_uri = "urn:continuo:pitch"
 
 local function result(...) print("result", ...) io.stdout:flush() end
 
@@ -26,8 +26,6 @@ local function report(processor)
   for _, label in ipairs { "A4", "Shortest note", "Bend range", "Lowest frequency", "Hop", "Confidence threshold" } do
     result("control", (label:gsub(" ", "_")), value(processor, label))
   end
-  result("file", ARDOUR.LuaAPI.get_plugin_insert_property and
-    ARDOUR.LuaAPI.get_plugin_insert_property(processor:to_insert(), property) or "unknown")
 end
 
 if step == "make" then
@@ -43,18 +41,14 @@ if step == "make" then
   end
   sleep(1)
   local plugin = pitch:to_insert():plugin(0)
-  local preset = plugin:preset_by_label("Trumpet")
-  result("preset", preset and preset.valid and plugin:load_preset(preset) and "loaded" or "refused")
-  sleep(1)
-  report(pitch)
-  local places = controls(pitch)
-  assert(ARDOUR.LuaAPI.set_processor_param(pitch, places["A4"], 441))
-  assert(ARDOUR.LuaAPI.set_processor_param(pitch, places["Shortest note"], 35))
-  if ARDOUR.LuaAPI.set_plugin_insert_property then
-    result("property", ARDOUR.LuaAPI.set_plugin_insert_property(pitch:to_insert(), property, os.getenv("MODEL_FILE")))
-  else
-    result("property", "unknown")
+  -- The second has a model file, too: Ardour 7's scripts cannot set one by themselves.
+  for _, label in ipairs { "Trumpet", "With a file" } do
+    local preset = plugin:preset_by_label(label)
+    result("preset", (label:gsub(" ", "_")), preset and preset.valid and plugin:load_preset(preset) and "loaded" or "refused")
+    sleep(1)
+    if label == "Trumpet" then report(pitch) end
   end
+  assert(ARDOUR.LuaAPI.set_processor_param(pitch, controls(pitch)["Bend range"], 3))
   sleep(2)
   session:save_state("")
   result("saved")
@@ -66,9 +60,9 @@ else
   local track = session:route_by_name("voice")
   local pitch = track:nth_plugin(1)
   report(pitch)
-  for i = 0, 2 do
-    local p = track:nth_plugin(i)
-    result("streams", i, p:input_streams():n_audio(), p:input_streams():n_midi(), p:output_streams():n_audio(), p:output_streams():n_midi(), p:active())
+  if step == "look" then
+    quit()
+    return
   end
   local export = session:simple_export()
   export:set_folder(os.getenv("OUT"))
@@ -77,7 +71,6 @@ else
   result("exported", export:run_export())
   sleep(1)
   result("block", session:get_block_size())
-  session:save_state("again")
   close_session()
   result("closed")
 end

@@ -1,5 +1,5 @@
-/// A test's LV2 plugin: while the host renders offline it plays the mono sound file that PLAYER_FILE names, from its first sample on;
-/// otherwise it is silent.
+/// A test's LV2 plugin: while the host renders offline it plays the mono sound file that PLAYER_FILE names, from three seconds
+/// after that began (before the rendered range there is a run-up); otherwise it is silent.
 #include <lv2/core/lv2.h>
 #include <sndfile.h>
 #include <stdint.h>
@@ -9,13 +9,14 @@
 typedef struct {
     const void* ports[3];  // freewheeling, audio in (ignored), audio out
     float* sound;
-    sf_count_t length, position;
+    sf_count_t length, position;  // the position counts from minus three seconds
 } Player;
 
 static LV2_Handle instantiate(const LV2_Descriptor* descriptor, double rate, const char* path,
                               const LV2_Feature* const* features) {
-    (void)descriptor, (void)path, (void)features, (void)rate;
+    (void)descriptor, (void)path, (void)features;
     Player* self = calloc(1, sizeof *self);
+    self->position = (sf_count_t)(-3 * rate);
     SF_INFO info = {0};
     const char* name = getenv("PLAYER_FILE");
     SNDFILE* file = name ? sf_open(name, SFM_READ, &info) : NULL;
@@ -34,8 +35,10 @@ static void run(LV2_Handle instance, uint32_t frames) {
     Player* self = instance;
     float* out = (float*)self->ports[2];
     const float* freewheeling = self->ports[0];
-    for (uint32_t i = 0; i < frames; ++i)
-        out[i] = *freewheeling > 0 && self->position < self->length ? self->sound[self->position++] : 0;
+    for (uint32_t i = 0; i < frames; ++i) {
+        out[i] = self->position >= 0 && self->position < self->length ? self->sound[self->position] : 0;
+        if (*freewheeling > 0) ++self->position;
+    }
 }
 
 static void cleanup(LV2_Handle instance) {
