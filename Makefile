@@ -10,7 +10,8 @@ PLUGINS := pitch
 BUNDLES := $(PLUGINS:%=$(BUILD)/lv2/continuo-%.lv2)
 PROGRAM := $(BUILD)/bin/continuo
 MODELS := $(or $(CONTINUO_MODELS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/continuo/models)
-export LV2_PATH := $(CURDIR)/$(BUILD)/lv2:$(HOME)/.lv2:/usr/local/lib/lv2:/usr/lib/lv2
+# What is installed stays out of it: the bundles just built are meant.
+export LV2_PATH := $(CURDIR)/$(BUILD)/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 
 # Swift decides what is out of date; these always ask it.
 .PHONY: help run test build bundles program install uninstall clean bench bench-peers bench-realtime models check-swift

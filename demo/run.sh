@@ -16,7 +16,7 @@ esac
 out=build/demo
 mkdir -p "$out"
 rm -f "$out"/pitch.* "$out"/readings.csv
-export LV2_PATH=$PWD/build/lv2:${LV2_PATH:-/usr/lib/lv2}
+export LV2_PATH=$PWD/build/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 
 server=() jackd=
 stop() {
@@ -28,13 +28,20 @@ if build/bin/continuo host --check-server urn:continuo:pitch >/dev/null 2>&1; th
 else
     name=continuo-demo-$$
     echo "no JACK server is running: starting jackd with the dummy driver, as $name"
-    jackd -r -n "$name" -d dummy -r 48000 -p 256 >"$out/jackd.log" 2>&1 &
-    jackd=$!
-    server=(--server "$name")
-    for _ in $(seq 50); do
-        sleep 0.1
-        grep -q "driver is running" "$out/jackd.log" && break
+    # In real-time mode where this user may, else without.
+    for mode in "-R" "-r"; do
+        jackd $mode -n "$name" -d dummy -r 48000 -p 256 >"$out/jackd.log" 2>&1 &
+        jackd=$!
+        for _ in $(seq 50); do
+            sleep 0.1
+            build/bin/continuo host --check-server --server "$name" urn:continuo:pitch >/dev/null 2>&1 && break 2
+            kill -0 "$jackd" 2>/dev/null || break
+        done
+        stop
+        jackd=
     done
+    [ -n "$jackd" ] || { echo "make run: jackd did not start:" >&2; cat "$out/jackd.log" >&2; exit 1; }
+    server=(--server "$name")
 fi
 
 echo "listening to $recording …"

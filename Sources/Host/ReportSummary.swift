@@ -19,7 +19,7 @@ extension Report {
                     format: "%@ %@: %.6g%@ (%.6g to %.6g)", value.plugin, value.symbol, value.last, unit, value.minimum,
                     value.maximum))
         }
-        for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { lines.append("\(name): \(value)") }
+        for (name, value) in parameters.sorted(by: { $0.key < $1.key }) where !value.isEmpty { lines.append("\(name): \(value)") }
         if let load, let loadAt999, let loadWorst {
             lines.append(
                 String(
