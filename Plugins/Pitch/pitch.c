@@ -308,7 +308,12 @@ static const void* extension_data(const char* uri) {
     return strcmp(uri, LV2_STATE__interface) == 0 ? &state : NULL;
 }
 
-static const LV2_Descriptor descriptor = {PITCH_URI, instantiate, connect_port, activate, run,
-                                          NULL,      cleanup,     extension_data};
+static const LV2_Descriptor descriptors[] = {
+    {PITCH_URI, instantiate, connect_port, activate, run, NULL, cleanup, extension_data},
+    // The same with three CV outputs, which some hosts refuse: in the first they are never connected.
+    {PITCH_URI ":cv", instantiate, connect_port, activate, run, NULL, cleanup, extension_data},
+};
 
-LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index == 0 ? &descriptor : NULL; }
+LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t index) {
+    return index < sizeof descriptors / sizeof descriptors[0] ? &descriptors[index] : NULL;
+}

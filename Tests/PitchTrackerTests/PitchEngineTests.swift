@@ -121,8 +121,10 @@ import Testing
 @Suite struct PitchPortsTests {
     /// The shim's port numbers are those of the TTL.
     @Test func portsMatchTheDescription() throws {
-        let file = Vectors.folder.deletingLastPathComponent().deletingLastPathComponent().appending(path: "ttl/pitch/pitch.ttl")
-        let text = try String(contentsOf: file, encoding: .utf8)
+        let folder = Vectors.folder.deletingLastPathComponent().deletingLastPathComponent().appending(path: "ttl/pitch")
+        let text = try ["pitch.ttl", "cv-ports.in"].map {
+            try String(contentsOf: folder.appending(path: $0), encoding: .utf8)
+        }.joined()
         let pattern = /lv2:index (\d+) ;\s*lv2:symbol "([^"]+)"/
         let found = text.matches(of: pattern).map { (Int($0.1)!, String($0.2)) }
         var count = 0
