@@ -29,7 +29,8 @@ void cr_free(void* memory) { free(memory); }
 cr_mapping cr_map_file(const char* path) {
     static const uint8_t nothing[1];
     cr_mapping mapping = {NULL, 0, 0};
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    // Without waiting: a pipe that nobody writes to is refused below.
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) {
         mapping.error = errno;
         return mapping;

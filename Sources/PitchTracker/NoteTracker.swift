@@ -71,7 +71,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     /// The sounding note, or −1.
     public private(set) var note: Int = -1
 
-    /// Pitches of the latest voiced frames, newest first, and how many there are.
+    /// Pitches of the latest voiced frames, newest first, and how many such frames there have been without a break.
     private var recent = History(repeating: 0)
     private var recentCount = 0
     private var voicedStart = 0
@@ -156,7 +156,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         }
         gapStart = -1
         lastVoiced = frame.index
-        recentCount = min(recentCount + 1, 40)
+        recentCount += 1
 
         if note < 0 {
             let needed = frames(settings.minimumNote, milliseconds)
@@ -217,7 +217,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     // MARK: Parts
 
     private func frames(_ duration: Float, _ milliseconds: Float) -> Int {
-        max(2, min(40, Int(duration / milliseconds + 0.5)))
+        max(2, Int(duration / milliseconds + 0.5))
     }
 
     /// When the sound whose pitch is known since `start` began: at the attack shortly before, if there was one.
@@ -292,9 +292,10 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         abs(interval - 12) < 0.5 || abs(interval - 19) < 0.5 || abs(interval - 24) < 0.5
     }
 
+    /// Highest minus lowest of the latest `count` pitches, as far as they are remembered.
     private func spread(_ count: Int) -> Float {
         var low = recent[0], high = recent[0]
-        for index in 1..<max(2, count) {
+        for index in 1..<max(2, min(count, 40)) {
             low = min(low, recent[index])
             high = max(high, recent[index])
         }
@@ -303,6 +304,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
 
     private func median(_ count: Int) -> Float {
         var sorted = recent
+        let count = min(count, 40)
         for i in 1..<max(2, count) {
             var j = i
             while j > 0 && sorted[j - 1] > sorted[j] {

@@ -21,8 +21,9 @@ public final class PitchAnalyzer {
     public init(
         weights: CREPEWeights, sampleRate: Int, hopMilliseconds: Double = 10, lowest: Float = 31.7, highest: Float = 2006
     ) throws(ModelError) {
-        engine = try PitchEngine(weights: weights, sampleRate: sampleRate, maximumBatch: 16)
         let stride = max(1, Int(hopMilliseconds / 2.5 + 0.5))
+        engine = try PitchEngine(
+            weights: weights, sampleRate: sampleRate, maximumBatch: PitchEngine.longestBatch(stride: stride))
         settings = PitchEngine.Settings(stride: stride, lowest: lowest, highest: highest)
         timing = PitchEngine.timing(sampleRate: sampleRate, inferenceBudget: 0)
         next = timing.firstFrame

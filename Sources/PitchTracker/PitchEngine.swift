@@ -37,8 +37,12 @@ public final class PitchEngine: StreamingEngine {
     /// The last `capacity` samples at 16 kHz; `signalEnd` counts all samples ever made.
     private let signal: UnsafeMutablePointer<Float>
     private static var capacity: Int { 16_384 }
-    /// Samples that stay when the buffer is full: a whole batch of windows at the coarsest hop.
+    /// Samples that stay when the buffer is full: a whole batch of windows at a hop of 20 ms.
     private static var kept: Int { 8192 }
+    /// Most frames, up to 16, that can be computed together: the first one's window must still be there with the last one's.
+    static func longestBatch(stride: Int) -> Int {
+        max(1, min(16, 1 + (kept - window - feedPiece) / (stride * baseHop)))
+    }
     private var held = 0
     private var signalEnd = 0
     private let resampled: UnsafeMutablePointer<Float>
@@ -101,7 +105,8 @@ public final class PitchEngine: StreamingEngine {
     }
 
     public func infer(frame: Int, settings: Settings) -> PitchFrame {
-        var result = PitchFrame(index: frame, frequency: 0, confidence: 0, level: PitchFrame.silence)
+        var result = PitchFrame(
+            index: PitchFrame.leftOut, frequency: 0, confidence: 0, level: PitchFrame.silence)
         guard frame >= 0, frame % max(1, settings.stride) == 0 else { return result }
         infer(first: frame, count: 1, settings: settings) { result = $0 }
         return result

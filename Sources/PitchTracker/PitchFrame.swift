@@ -21,6 +21,8 @@ public struct PitchFrame: BitwiseCopyable, Sendable, Equatable {
     public var time: Double { Double(index * PitchEngine.baseHop) / Double(PitchEngine.modelRate) }
 
     static var silence: Float { -120 }
+    /// The index of a frame that was not computed, because the hop leaves it out.
+    static var leftOut: Int { -1 }
     /// The highest level that is told: sound above it reads as this.
     public static var loudest: Float { 12 }
 }

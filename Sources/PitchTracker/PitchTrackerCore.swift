@@ -24,6 +24,8 @@ final class PitchTrackerCore {
     private var announcedBendRange: Float = -1
     private var last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
     private var wasEnabled = true
+    /// The note that sounded when the plugin was activated anew, or −1: nobody else will end it.
+    private var orphan = -1
 
     private var pitchVoltage: LinearRamp
     private var gateVoltage: LinearRamp
@@ -70,6 +72,7 @@ final class PitchTrackerCore {
 
     func activate() {
         stream.reset()
+        if tracker.note >= 0 { orphan = tracker.note }
         tracker = NoteTracker()
         announcedBendRange = -1
         last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
@@ -89,7 +92,13 @@ final class PitchTrackerCore {
         eventCount = 0
         followModel(io)
         let stride = hopStride(io.pointee.hop)
-        followSettings(io)
+        // Events have no place in a block of no frames; they come with the next.
+        let enabled = count > 0 ? io.pointee.enabled : wasEnabled
+        if count > 0 {
+            if orphan >= 0 { send(0x80, UInt8(orphan), 64, 0) }
+            orphan = -1
+            followSettings(io)
+        }
 
         // The input is read whole before any output is written: a host may give one buffer for all of them.
         let settings = PitchEngine.Settings(
@@ -97,7 +106,6 @@ final class PitchTrackerCore {
         let input = io.pointee.input
         if let output = io.pointee.output, let input { cr_move(output, input, count * MemoryLayout<Float>.stride) }
         var rendered = 0
-        let enabled = io.pointee.enabled
         let switchedOff = wasEnabled
         wasEnabled = enabled
         if switchedOff, !enabled { send(tracker.stop(at: last.index), 0) }
@@ -110,8 +118,8 @@ final class PitchTrackerCore {
             guard event.frame >= 0, event.frame % stride == 0 else { continue }
             renderVoltages(io, rendered, event.offset)
             rendered = event.offset
-            // A late frame: everything holds its last value.
-            guard let frame = event.result else { continue }
+            // A late frame: everything holds its last value. The same for one that an earlier hop left out.
+            guard let frame = event.result, frame.index != PitchFrame.leftOut else { continue }
             last = frame
             if enabled { send(tracker.advance(frame, stride: stride), event.offset) }
             aimVoltages()
@@ -177,6 +185,8 @@ final class PitchTrackerCore {
         tracker.settings.a4 = clamp(io.pointee.a4, 380, 500, 440)
         tracker.settings.bendRange = clamp(io.pointee.bend_range, 0, 48, 2)
         if tracker.settings.bendRange != announcedBendRange {
+            // Where no bends follow, the last one must not stay.
+            if tracker.settings.bendRange == 0, announcedBendRange > 0 { send(0xE0, 0, 64, 0) }
             announcedBendRange = tracker.settings.bendRange
             announceBendRange()
         }

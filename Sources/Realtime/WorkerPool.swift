@@ -93,10 +93,12 @@ public final class WorkerPool: @unchecked Sendable {
     /// Removes `client`; when this returns no worker touches it any more. The last one to go joins the pool's threads, so that
     /// the plugin's code may be unloaded.
     public static func unregister(_ client: PoolClient) {
+        guard let pool = client.pool else { return }
+        // Before the lock: the work that is waited for may take it. The client keeps the pool alive.
+        let slot = pool._withUnsafeGuaranteedRef { $0.claim(client) }
         cr_process_lock()
         defer { cr_process_unlock() }
-        guard let pool = client.pool else { return }
-        pool.takeUnretainedValue().remove(client)
+        pool.takeUnretainedValue().remove(client, from: slot)
         if pool.takeUnretainedValue().clientCount == 0 { retire(pool) }
     }
 
@@ -119,8 +121,9 @@ public final class WorkerPool: @unchecked Sendable {
         pool._withUnsafeGuaranteedRef { pool in
             let slot = pool.claim(client)
             body()
-            slot.pointee.state.store(SlotState.idle, ordering: .releasing)
-            if slot.pointee.pending.load(ordering: .acquiring) > 0 { cr_semaphore_post(pool.semaphore) }
+            // In this order for all threads, or a worker could still see the slot busy and we not yet its work.
+            slot.pointee.state.store(SlotState.idle, ordering: .sequentiallyConsistent)
+            if slot.pointee.pending.load(ordering: .sequentiallyConsistent) > 0 { cr_semaphore_post(pool.semaphore) }
         }
     }
 
@@ -186,8 +189,8 @@ public final class WorkerPool: @unchecked Sendable {
         return true
     }
 
-    private func remove(_ client: PoolClient) {
-        let slot = claim(client)
+    /// Takes `client` out of `slot`, which is claimed.
+    private func remove(_ client: PoolClient, from slot: UnsafeMutablePointer<Slot>) {
         slot.pointee.client = nil
         slot.pointee.pending.store(0, ordering: .relaxed)
         slot.pointee.state.store(SlotState.empty, ordering: .releasing)

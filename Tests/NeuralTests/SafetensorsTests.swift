@@ -14,6 +14,13 @@ import Testing
 
     deinit { try? FileManager.default.removeItem(at: folder) }
 
+    /// A pipe that nobody writes to is refused, not waited for.
+    @Test func pipesAreRefused() {
+        let path = folder.appendingPathComponent("pipe").path
+        #expect(mkfifo(path, 0o600) == 0)
+        #expect(throws: ModelError.self) { try Safetensors(path: path) }
+    }
+
     /// Header and data as a file's bytes.
     static func file(_ header: String, _ data: [UInt8] = []) -> [UInt8] { file(Array(header.utf8), data) }
 

@@ -57,6 +57,22 @@ import Testing
         #expect(events.filter { $0.kind == .bend }.count > 50)
     }
 
+    /// The shortest note is a time, whatever the hop.
+    @Test(arguments: [1, 2, 4, 8]) func shortestNoteHoldsAtEveryHop(stride: Int) {
+        var settings = NoteTracker.Settings()
+        settings.minimumNote = 300
+        func tone(_ seconds: Double) -> [Note] {
+            let frames = (0..<Int(1 / 0.0025)).filter { $0 % stride == 0 }.map { index in
+                let sounds = Double(index) * 0.0025 >= 0.1 && Double(index) * 0.0025 < 0.1 + seconds
+                return PitchFrame(
+                    index: index, frequency: sounds ? 440 : 0, confidence: sounds ? 0.9 : 0, level: sounds ? -12 : -90)
+            }
+            return notes(of: frames, stride: stride, settings: settings).notes
+        }
+        #expect(tone(0.24).isEmpty)
+        #expect(tone(0.4).map(\.pitch) == [69])
+    }
+
     @Test func octaveSlipsAreSuppressed() {
         // Four slips of 60 ms: up and down an octave, a twelfth.
         let slips: [(Double, Double)] = [(0.5, 12), (1.0, -12), (1.5, 19), (2.0, -12)]

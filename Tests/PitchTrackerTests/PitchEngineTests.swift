@@ -66,6 +66,16 @@ import Testing
         }
     }
 
+    /// A coarse hop leaves frames out and changes none of the others.
+    @Test(arguments: [30.0, 50, 100]) func coarseHopsLeaveFramesOut(hop: Double) throws {
+        let weights = try Weights.load("crepe-tiny")
+        let samples = phrase(rate: 16_000, seconds: 4)
+        let every = Int(hop / 10)
+        let fine = try analyse(samples, rate: 16_000, weights: weights).filter { $0.index % (4 * every) == 0 }
+        let coarse = try analyse(samples, rate: 16_000, weights: weights, hop: hop)
+        #expect(coarse == fine)
+    }
+
     @Test func silenceAndNonsenseHaveNoPitch() throws {
         let weights = try Weights.load("crepe-tiny")
         for value in [Float(0), 1e-38, .nan, .infinity] {
@@ -115,6 +125,91 @@ import Testing
         // The voltage takes 5 ms for its glide, and frames come one hop apart.
         #expect(abs(measured - Double(io.tracking_delay)) < hop + 6, "measured \(measured), reported \(io.tracking_delay) ms")
         #expect(io.late_frames == 0)
+    }
+}
+
+/// The plugin's engine through its C interface, playing a steady tone.
+@Suite(.serialized) struct PitchTrackerCoreTests {
+    final class Session {
+        let tracker: OpaquePointer
+        var io = continuo_pitch_io()
+        private var phase = 0.0
+
+        init() throws {
+            _ = try Weights.load("crepe-tiny")
+            tracker = try #require(continuoPitchMake(48_000, 64, 8192, nil, nil, nil))
+            io.enabled = true
+            io.freewheeling = true
+            (io.hop, io.confidence, io.hysteresis, io.gate) = (10, 0.5, 0.2, -55)
+            (io.lowest, io.highest, io.a4, io.minimum_note, io.bend_range) = (32, 2000, 440, 50, 2)
+            io.midi_channel = 1
+        }
+        deinit { continuoPitchFree(tracker) }
+
+        /// The MIDI messages of `blocks` blocks of `length` samples.
+        func play(blocks: Int = 1, length: Int = 64, each: (continuo_pitch_io) -> Void = { _ in }) -> [[UInt8]] {
+            var messages: [[UInt8]] = []
+            for _ in 0..<blocks {
+                let samples = (0..<length).map { _ -> Float in
+                    phase += 2 * .pi * 220 / 48_000
+                    return Float(0.2 * (sin(phase) + 0.5 * sin(2 * phase) + 0.25 * sin(3 * phase)))
+                }
+                samples.withUnsafeBufferPointer { buffer in
+                    io.frames = UInt32(length)
+                    io.input = buffer.baseAddress
+                    continuoPitchProcess(tracker, &io)
+                }
+                for index in 0..<Int(io.event_count) {
+                    let event = io.events[index]
+                    messages.append([event.bytes.0, event.bytes.1, event.bytes.2])
+                }
+                each(io)
+            }
+            return messages
+        }
+    }
+
+    /// Frames that are under way when the hop becomes finer were left out, not silent.
+    @Test func aFinerHopKeepsTheNote() throws {
+        let session = try Session()
+        session.io.hop = 20
+        let before = session.play(blocks: 48, length: 2048)
+        #expect(before.count { $0[0] == 0x90 } == 1)
+        session.io.hop = 2.5
+        var least: Float = 1
+        let after = session.play(blocks: 24, length: 2048) { least = min(least, $0.confidence_now) }
+        #expect(least > 0.5)
+        #expect(!after.contains { $0[0] == 0x90 || $0[0] == 0x80 })
+    }
+
+    /// Events have no place in a block of no frames: they come with the next.
+    @Test func anEmptyBlockHasNoEvents() throws {
+        let session = try Session()
+        #expect(session.play(length: 0).isEmpty)
+        #expect(session.play().count { $0[0] == 0xB0 } == 6)
+        #expect(session.play(blocks: 400).contains { $0[0] == 0x90 })
+        session.io.enabled = false
+        #expect(session.play(length: 0).isEmpty)
+        #expect(session.play() == [[0x80, 57, 64]])
+    }
+
+    /// A note that sounds when the plugin is deactivated is ended when it runs again.
+    @Test func activationEndsTheNote() throws {
+        let session = try Session()
+        #expect(session.play(blocks: 400).contains { $0[0] == 0x90 })
+        continuoPitchActivate(session.tracker)
+        #expect(session.play().first == [0x80, 57, 64])
+        continuoPitchActivate(session.tracker)
+        #expect(session.play().allSatisfy { $0[0] == 0xB0 })
+    }
+
+    /// Without bends an instrument is left in tune.
+    @Test func noBendRangeCentresTheBend() throws {
+        let session = try Session()
+        #expect(session.play(blocks: 400).contains { $0[0] == 0xE0 })
+        session.io.bend_range = 0
+        #expect(session.play().first == [0xE0, 0, 64])
+        #expect(!session.play(blocks: 100).contains { $0[0] == 0xE0 })
     }
 }
 

@@ -60,6 +60,40 @@ extension PoolTests {
         #expect(WorkerPool.status(.inference).threads == 0)
     }
 
+    /// Work may take the process's lock, as loading a model does, while its client is being taken away.
+    @Test func workMayTakeTheProcessLockWhileItsClientLeaves() {
+        final class Locking: PoolClient, @unchecked Sendable {
+            let begun = Atomic<Bool>(false)
+            let ended = Atomic<Bool>(false)
+            let gone = Atomic<Bool>(false)
+            override func performNext() {
+                begun.store(true, ordering: .releasing)
+                cr_sleep(50_000_000)
+                cr_process_lock()
+                cr_process_unlock()
+                ended.store(true, ordering: .releasing)
+            }
+        }
+        let client = Locking()
+        #expect(WorkerPool.register(client, .background))
+        client.submit(deadline: 0)
+        while !client.begun.load(ordering: .acquiring) { cr_sleep(100_000) }
+        let leaving = TestThread {
+            WorkerPool.unregister(client)
+            client.gone.store(true, ordering: .releasing)
+        }
+        let start = cr_now()
+        while !client.gone.load(ordering: .acquiring) {
+            // All other tests need that lock too.
+            precondition(cr_now() - start < 10_000_000_000, "work and unregister wait for each other")
+            cr_sleep(100_000)
+        }
+        leaving.join()
+        let ended = client.ended.load(ordering: .acquiring)
+        #expect(ended)
+        #expect(WorkerPool.status(.background).threads == 0)
+    }
+
     /// Of waiting clients the most urgent is served first.
     @Test func mostUrgentFirst() {
         final class Order: @unchecked Sendable {
