@@ -10,7 +10,9 @@ public func continuoPitchMake(
     _ sampleRate: Double, _ block: UInt32, _ longestBlock: UInt32, _ bundle: UnsafePointer<CChar>?,
     _ report: continuo_report?, _ context: UnsafeMutableRawPointer?
 ) -> OpaquePointer? {
-    guard
+    // A rate that is no number would trap further on. Looked at before there is an object: Embedded Swift may leave the memory
+    // of one whose `init` fails.
+    guard sampleRate >= 1000, sampleRate <= 1_000_000,
         let made = PitchTrackerCore(
             sampleRate: sampleRate, block: Int(block), longestBlock: Int(longestBlock),
             bundle: bundle.map { String(cString: $0) }, report: report, context: context)

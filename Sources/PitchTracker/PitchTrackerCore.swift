@@ -31,12 +31,11 @@ final class PitchTrackerCore {
     private var gateVoltage: LinearRamp
     private var levelVoltage: LinearRamp
 
+    /// - Parameter sampleRate: 1000 … 1,000,000 Hz
     init?(
         sampleRate: Double, block: Int, longestBlock: Int, bundle: String?, report: continuo_report?,
         context: UnsafeMutableRawPointer?
     ) {
-        // A rate that is no number would trap below.
-        guard sampleRate >= 1000, sampleRate <= 1_000_000 else { return nil }
         let rate = Int(sampleRate + 0.5)
         guard let engine = try? PitchEngine(weights: nil, sampleRate: rate),
             let stream = StreamingInference(
