@@ -91,7 +91,6 @@ extension PoolTests {
         leaving.join()
         let ended = client.ended.load(ordering: .acquiring)
         #expect(ended)
-        #expect(WorkerPool.status(.background).threads == 0)
     }
 
     /// Of waiting clients the most urgent is served first.
