@@ -68,6 +68,10 @@ if !threadSanitizer {
         .target(
             name: "PitchTracker", dependencies: ["CPitchTracker", "CRealtime", "Realtime", "Neural", "Signal"],
             swiftSettings: engine),
+        .target(name: "CDDSPSynth"),
+        .target(
+            name: "DDSPSynth", dependencies: ["CDDSPSynth", "CRealtime", "Realtime", "Neural", "Signal", "PitchTracker"],
+            swiftSettings: engine),
         // Floor 4: plugins
         plugin("Pitch", core: "PitchTracker"),
     ]
@@ -119,6 +123,9 @@ if !embedded && !threadSanitizer {
             dependencies: [
                 "PitchTracker", "CPitchTracker", "ContinuoPitch", "Realtime", "Neural", "Signal", "Media", "CRealtime",
             ]),
+        .testTarget(
+            name: "DDSPSynthTests",
+            dependencies: ["DDSPSynth", "CDDSPSynth", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),
