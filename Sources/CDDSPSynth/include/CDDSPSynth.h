@@ -12,8 +12,8 @@
 /// Most voices that sound at once.
 #define CONTINUO_SYNTH_VOICES 32
 
-/// The controls, in the order of their ports. A name's unit and range are the port's; values out of range or not finite are
-/// clamped.
+/// The controls. A name's unit and range are the port's; values out of range are clamped, and one that is no number stands for
+/// the default (DDSPSynth/ControlRange.swift): so a plugin gives those that it has no port for.
 typedef enum {
     // Instrument
     CONTINUO_SYNTH_INSTRUMENT_A,  ///< row of the model's embedding, 0 …
