@@ -248,4 +248,66 @@ public struct Kernels: Sendable {
         default: KernelsBaseline.updateGatedState(units, stride, input, hidden, state)
         }
     }
+
+    /// A ramp of amplitudes and stretches, and the part of it (0 … 1) that a call covers.
+    package struct PartialRamp {
+        package var amplitudeStart: UnsafePointer<Float>
+        package var amplitudeEnd: UnsafePointer<Float>
+        /// nil: no stretch at either end.
+        package var stretchStart: UnsafePointer<Float>?
+        package var stretchEnd: UnsafePointer<Float>
+        package var x0: Float
+        package var x1: Float
+        package init(
+            amplitudeStart: UnsafePointer<Float>, amplitudeEnd: UnsafePointer<Float>,
+            stretchStart: UnsafePointer<Float>?, stretchEnd: UnsafePointer<Float>, x0: Float, x1: Float
+        ) {
+            self.amplitudeStart = amplitudeStart
+            self.amplitudeEnd = amplitudeEnd
+            self.stretchStart = stretchStart
+            self.stretchEnd = stretchEnd
+            self.x0 = x0
+            self.x1 = x1
+        }
+    }
+
+    @inline(never)
+    package func renderPartials(
+        count: Int, samples: Int, phase: UInt32, offsets: UnsafePointer<UInt32>, frequency0: Float, frequency1: Float,
+        ramp r: PartialRamp, work: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.renderPartials(
+                count, samples, phase, offsets, frequency0, frequency1, r.stretchStart, r.stretchEnd, r.amplitudeStart,
+                r.amplitudeEnd, r.x0, r.x1, work, output)
+        case 2:
+            KernelsAVX2.renderPartials(
+                count, samples, phase, offsets, frequency0, frequency1, r.stretchStart, r.stretchEnd, r.amplitudeStart,
+                r.amplitudeEnd, r.x0, r.x1, work, output)
+        default:
+            KernelsBaseline.renderPartials(
+                count, samples, phase, offsets, frequency0, frequency1, r.stretchStart, r.stretchEnd, r.amplitudeStart,
+                r.amplitudeEnd, r.x0, r.x1, work, output)
+        }
+    }
+
+    /// For a ramp with stretch.
+    @inline(never)
+    package func advanceStretch(
+        count: Int, samples: Int, frequency0: Float, frequency1: Float, stretchStart: UnsafePointer<Float>,
+        stretchEnd: UnsafePointer<Float>, x0: Float, x1: Float, offsets: UnsafeMutablePointer<UInt32>
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.advanceStretch(
+                count, samples, frequency0, frequency1, stretchStart, stretchEnd, x0, x1, offsets)
+        case 2:
+            KernelsAVX2.advanceStretch(
+                count, samples, frequency0, frequency1, stretchStart, stretchEnd, x0, x1, offsets)
+        default:
+            KernelsBaseline.advanceStretch(
+                count, samples, frequency0, frequency1, stretchStart, stretchEnd, x0, x1, offsets)
+        }
+    }
 }
