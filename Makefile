@@ -55,13 +55,15 @@ test: build
 	@./Tests/run.sh
 
 install: build
-	@mkdir -p $(PREFIX)/bin $(LV2_DIR)
-	@install -m 755 $(PROGRAM) $(PREFIX)/bin/continuo
-	@for plugin in $(PLUGINS); do rm -rf $(LV2_DIR)/continuo-$$plugin.lv2; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 $(LV2_DIR)/; done
+	@mkdir -p "$(PREFIX)/bin" "$(LV2_DIR)"
+	@install -m 755 $(PROGRAM) "$(PREFIX)/bin/continuo"
+	@for plugin in $(PLUGINS); do \
+	  rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 "$(LV2_DIR)/"; done
 	@echo "installed $(PREFIX)/bin/continuo and $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)"
 
 uninstall:
-	@rm -rf $(PREFIX)/bin/continuo $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)
+	@rm -f "$(PREFIX)/bin/continuo"
+	@for plugin in $(PLUGINS); do rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; done
 
 bench: build
 	@./Benchmarks/run.sh

@@ -178,7 +178,7 @@ static void take_messages(Plugin* self) {
             const char* path = LV2_ATOM_BODY_CONST(value);
             uint32_t length = 0;
             while (length < value->size && path[length]) ++length;
-            // Refused while the one before is being taken up: say what is in force.
+            // Refused for its length: say what is in force.
             if (!continuo_pitch_request_file(self->tracker, path, length)) self->tell = true;
         }
     }
@@ -218,6 +218,8 @@ static void send_midi(Plugin* self) {
     begin_sequence(&self->midi, port, &sequence);
     for (uint32_t i = 0; i < self->io.event_count; ++i) {
         const continuo_midi_event* event = &self->io.events[i];
+        // Where the host's buffer ends, so that no event is written in part.
+        if (self->midi.offset + sizeof(LV2_Atom_Event) + 8 > self->midi.size) break;
         if (!lv2_atom_forge_frame_time(&self->midi, event->frame)) break;
         if (!lv2_atom_forge_atom(&self->midi, event->size, self->urids.midi_event)) break;
         if (!lv2_atom_forge_write(&self->midi, event->bytes, event->size)) break;

@@ -57,6 +57,16 @@ cr_mapping cr_map_file(const char* path) {
     return mapping;
 }
 
+bool cr_identify_file(const char* path, cr_file_identity* identity) {
+    struct stat status;
+    if (stat(path, &status) != 0) return false;
+    identity->device = (uint64_t)status.st_dev;
+    identity->inode = (uint64_t)status.st_ino;
+    identity->size = (uint64_t)status.st_size;
+    identity->modified = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+    return true;
+}
+
 void cr_unmap_file(cr_mapping mapping) {
     if (mapping.bytes && mapping.size) munmap((void*)(uintptr_t)mapping.bytes, mapping.size);
 }

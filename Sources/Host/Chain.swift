@@ -226,7 +226,8 @@ public final class Chain {
             // What stands aside of the row
             for port in plugin.ports {
                 switch (port.kind, port.isInput) {
-                case (.cv, true), (.audio, true) where !port.isMainAudio:
+                case (.cv, true),
+                    (.audio, true) where !port.isMainAudio:
                     let buffer = allocateAudio()
                     var input = ProcessInput(kind: port.kind == .cv ? .cv : .audio, buffer: buffer)
                     input.rest = port.kind == .cv ? port.default ?? 0 : 0

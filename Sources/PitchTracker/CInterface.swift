@@ -1,5 +1,6 @@
 import CPitchTracker
 import CRealtime
+import Realtime
 
 // The C interface; see CPitchTracker.h for what each function promises.
 

@@ -8,6 +8,7 @@ final class PitchTrackerCore {
     let loader: ModelLoader
     // Both without their reference counts, which the audio thread must not touch.
     private let audioLoader: Unmanaged<ModelLoader>
+    private let audioFiles: Unmanaged<FileLoader>
     private let audioStream: Unmanaged<StreamingInference<PitchEngine>>
     private let sampleRate: Double
 
@@ -24,11 +25,16 @@ final class PitchTrackerCore {
     private var announcedBendRange: Float = -1
     private var last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
     private var wasEnabled = true
+    /// Frames of the hop in use whose results came too late, since activation.
+    private var lateFrames = 0
     /// The note that sounded when the plugin was activated anew, or −1: nobody else will end it.
     private var orphan = -1
 
     private var pitchVoltage: LinearRamp
     private var gateVoltage: LinearRamp
+    /// Samples for which the gate stays closed between two notes without a rest, so that an envelope starts anew.
+    private var gateGap = 0
+    private let gateGapLength: Int
     private var levelVoltage: LinearRamp
 
     /// - Parameter sampleRate: 1000 … 1,000,000 Hz
@@ -52,10 +58,12 @@ final class PitchTrackerCore {
         self.stream = stream
         self.loader = loader
         audioLoader = Unmanaged.passUnretained(loader)
+        audioFiles = Unmanaged.passUnretained(loader)
         audioStream = Unmanaged.passUnretained(stream)
         self.sampleRate = sampleRate
         events = allocateZeroed(continuo_midi_event.self, eventCapacity)
         pitchVoltage = LinearRamp(0, seconds: 0.005, sampleRate: sampleRate)
+        gateGapLength = max(1, Int(0.002 * sampleRate))
         gateVoltage = LinearRamp(0, seconds: 0.001, sampleRate: sampleRate)
         levelVoltage = LinearRamp(0, seconds: 0.010, sampleRate: sampleRate)
         loader.load()
@@ -74,6 +82,8 @@ final class PitchTrackerCore {
         if tracker.note >= 0 { orphan = tracker.note }
         tracker = NoteTracker()
         announcedBendRange = -1
+        lateFrames = 0
+        gateGap = 0
         last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
         pitchVoltage.jump(to: 0)
         gateVoltage.jump(to: 0)
@@ -118,9 +128,18 @@ final class PitchTrackerCore {
             renderVoltages(io, rendered, event.offset)
             rendered = event.offset
             // A late frame: everything holds its last value. The same for one that an earlier hop left out.
-            guard let frame = event.result, frame.index != PitchFrame.leftOut else { continue }
+            guard let frame = event.result else {
+                lateFrames += 1
+                continue
+            }
+            guard frame.index != PitchFrame.leftOut else { continue }
             last = frame
-            if enabled { send(tracker.advance(frame, stride: stride), event.offset) }
+            let before = tracker.note
+            if enabled {
+                let events = tracker.advance(frame, stride: stride)
+                send(events, event.offset)
+                if before >= 0 { if endsNote(events) { gateGap = gateGapLength } }
+            }
             aimVoltages()
         }
         renderVoltages(io, rendered, count)
@@ -132,7 +151,7 @@ final class PitchTrackerCore {
         io.pointee.confidence_now = enabled ? last.confidence : 0
         io.pointee.level = last.level
         io.pointee.tracking_delay = Float(Double(audioStream._withUnsafeGuaranteedRef { $0.latency }) * 1000 / sampleRate)
-        io.pointee.late_frames = Float(audioStream._withUnsafeGuaranteedRef { $0.lateFrames })
+        io.pointee.late_frames = Float(lateFrames)
         io.pointee.status = isLoading ? Int32(CONTINUO_PITCH_LOADING.rawValue) : info.status
         io.pointee.model_serial = info.serial
         io.pointee.events = UnsafePointer(events)
@@ -145,7 +164,8 @@ final class PitchTrackerCore {
         let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue), io.pointee.model))
         if model != askedModel {
             askedModel = model
-            audioLoader._withUnsafeGuaranteedRef { $0.request(model: model) }
+            audioLoader._withUnsafeGuaranteedRef { $0.want(model: model) }
+            audioFiles._withUnsafeGuaranteedRef { $0.request() }
         }
         // An offline render plays what was asked for from the first sample on.
         if io.pointee.freewheeling { while loaderIsBusy { cr_sleep_freewheeling(1_000_000) } }
@@ -158,16 +178,16 @@ final class PitchTrackerCore {
         }
     }
 
-    private var loaderIsBusy: Bool { audioLoader._withUnsafeGuaranteedRef { $0.isBusy } }
+    private var loaderIsBusy: Bool { audioFiles._withUnsafeGuaranteedRef { $0.isBusy } }
 
-    /// See `ModelLoader.request(file:count:)`.
+    /// See `FileLoader.request(file:count:)`.
     func requestFile(_ path: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        audioLoader._withUnsafeGuaranteedRef { $0.request(file: path, count: count) }
+        audioFiles._withUnsafeGuaranteedRef { $0.request(file: path, count: count) }
     }
 
-    /// See `ModelLoader.copyFile`.
+    /// See `FileLoader.copyFile`.
     func copyFile(_ path: UnsafeMutableRawPointer) -> UInt32 {
-        audioLoader._withUnsafeGuaranteedRef { $0.copyFile(path) }
+        audioFiles._withUnsafeGuaranteedRef { $0.copyFile(path) }
     }
 
     private func followSettings(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
@@ -236,19 +256,32 @@ final class PitchTrackerCore {
 
     private func aimVoltages() {
         let sounding = tracker.note >= 0
-        gateVoltage.set(sounding ? 10 : 0)
+        let between = gateGap > 0
+        if between { gateVoltage.set(0) } else { gateVoltage.set(sounding ? 10 : 0) }
         levelVoltage.set(wasEnabled ? max(0, min(10, (last.level + 60) / 6)) : 0)
         guard sounding, tracker.pitch > 0 else { return }
         let volts = (tracker.pitch - 60) / 12
         // A note begins at its pitch; within it the pitch glides.
-        if gateVoltage.value == 0 { pitchVoltage.jump(to: volts) } else { pitchVoltage.set(volts) }
+        let begins = between ? true : gateVoltage.value == 0
+        if begins { pitchVoltage.jump(to: volts) } else { pitchVoltage.set(volts) }
+    }
+
+    private func endsNote(_ events: NoteEvents) -> Bool {
+        var ends = false
+        for index in 0..<events.count where events[index].kind == .off { ends = true }
+        return ends
     }
 
     private func renderVoltages(_ io: UnsafeMutablePointer<continuo_pitch_io>, _ start: Int, _ end: Int) {
         let sounding = tracker.note >= 0
         if !sounding { gateVoltage.set(0) }
         if !wasEnabled { gateVoltage.set(0) }
+        let open = wasEnabled ? sounding : false
         for index in start..<max(start, end) {
+            if gateGap > 0 {
+                gateGap -= 1
+                if gateGap == 0 { gateVoltage.set(open ? 10 : 0) }
+            }
             let (pitch, gate, level) = (pitchVoltage.next(), gateVoltage.next(), levelVoltage.next())
             if let cv = io.pointee.cv_pitch { cv[index] = pitch }
             if let cv = io.pointee.cv_gate { cv[index] = gate }

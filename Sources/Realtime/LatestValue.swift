@@ -34,6 +34,13 @@ public struct LatestValue<Value: BitwiseCopyable>: ~Copyable, @unchecked Sendabl
         owned[0] = middle.exchange(owned[0] | Self.fresh, ordering: .acquiringAndReleasing) & 3
     }
 
+    /// Publishes what `body` puts into the place it is given, for values too large to copy about (writer). The place holds some
+    /// earlier value.
+    @inlinable public func write(with body: (UnsafeMutableRawPointer) -> Void) {
+        body(UnsafeMutableRawPointer(slots + owned[0]))
+        owned[0] = middle.exchange(owned[0] | Self.fresh, ordering: .acquiringAndReleasing) & 3
+    }
+
     /// The latest published value (reader).
     @inlinable public func read() -> Value {
         _ = takeFresh()

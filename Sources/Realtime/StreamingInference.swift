@@ -39,14 +39,18 @@ public struct StreamResult<Result: BitwiseCopyable>: BitwiseCopyable {
 
 /// Model inference beside an audio callback: audio in, results out at exact times, and neither thread ever waits for the other.
 ///
-/// The audio thread calls `accept` for each block and then `next` for what takes effect in it. `accept` cuts the input into frames (`StreamTiming`), hands each to the inference
-/// thread when it is complete, and is given each frame's result exactly `deadline` samples after the frame's end, whatever the
-/// host's block lengths are. So the delay of every result is known and constant; see `latency`.
+/// The audio thread calls `accept` for each block and then `next` for what takes effect in it. `accept` cuts the input into frames
+/// (`StreamTiming`) and hands each to the inference thread when it is complete; `next` gives each frame's result exactly `deadline`
+/// samples after the frame's end, whatever the host's block lengths are. So the delay of every result is known and constant; see
+/// `latency`.
 ///
 /// **Late results.** A frame whose result is not there when it takes effect is reported once with `result == nil`, and counted
 /// in `lateFrames`; what to play then is the caller's choice (a control holds its last value, audio fades to silence). When the
 /// late result arrives it is dropped. Results carry their frame's number, and each frame's time is computed from its number, so
 /// later results are in their right places: a late frame never shifts those that follow.
+///
+/// An engine slower than its frames come answers as many as it can: when it has fallen behind, only the newest frame waiting is
+/// computed, the others are fed and reported late.
 ///
 /// **Overload.** If the inference thread falls so far behind that input has no room, the input is replaced by silence of the same
 /// length: the engine's clock stays right, and again only frames are late.
@@ -63,7 +67,10 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         /// Samples after `written` that found no room.
         @usableFromInline var lost: Int
         @usableFromInline var settings: Engine.Settings
-        @usableFromInline init(frame: Int, written: Int, lost: Int, settings: Engine.Settings) {
+        /// Freewheeling: never left out.
+        @usableFromInline var isAwaited: Bool
+        @usableFromInline init(frame: Int, written: Int, lost: Int, settings: Engine.Settings, isAwaited: Bool) {
+            self.isAwaited = isAwaited
             self.frame = frame
             self.written = written
             self.lost = lost
@@ -88,6 +95,8 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @usableFromInline let progress: OpaquePointer
     @usableFromInline let nanosecondsPerSample: Double
     @usableFromInline let late = Atomic<Int>(0)
+    /// The next frame to take effect, for the inference thread: frames before it have been reported already.
+    @usableFromInline let nextDue = Atomic<Int>(Int.min)
     /// Requests answered since the last reset.
     @usableFromInline let completed = Atomic<Int>(0)
 
@@ -101,12 +110,20 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @usableFromInline var nextFrameEnd = 0
     @usableFromInline var dueFrame = 0
     @usableFromInline var deadlineSamples: Int
+    /// The deadline of frames before `deadlineChange`, which were requested under it.
+    @usableFromInline var formerDeadline: Int
+    @usableFromInline var deadlineChange = 0
+    /// Host sample at which the last result took effect.
+    @usableFromInline var lastEffect = 0
     @usableFromInline var longestLiveBlock: Int
+    @usableFromInline let usualBlock: Int
 
     // The inference thread's.
     private var engine: Engine
     private let longestFrame: Int
     private let chunk: UnsafeMutablePointer<Float>
+    /// Behind by more than a frame's deadline: only the newest frame waiting is worth computing.
+    private var isCatchingUp = false
     private let newEngine = Atomic<UnsafeMutableRawPointer?>(nil)
 
     /// A stream with the pool's threads behind it. `nil` if no thread can be started.
@@ -128,7 +145,9 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         progress = cr_semaphore_make()!
         nanosecondsPerSample = 1e9 / sampleRate
         deadlineSamples = timing.deadline(block: block)
+        formerDeadline = deadlineSamples
         longestLiveBlock = max(1, block)
+        usualBlock = max(1, block)
         super.init()
         rewind()
         guard WorkerPool.register(self, .inference) else { return nil }
@@ -182,6 +201,13 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         nextFrameEnd = timing.frameEnd(nextFrame)
         dueFrame = nextFrame
         submitted = 0
+        nextDue.store(Int.min, ordering: .relaxed)
+        isCatchingUp = false
+        longestLiveBlock = usualBlock
+        deadlineSamples = timing.deadline(block: usualBlock)
+        formerDeadline = deadlineSamples
+        deadlineChange = nextFrame
+        lastEffect = 0
         completed.store(0, ordering: .relaxed)
         late.store(0, ordering: .relaxed)
     }
@@ -197,11 +223,26 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     /// Host samples from a frame's nominal time (k hops) until its result takes effect, rounded up.
     @inlinable public var latency: Int { timing.lookahead + deadlineSamples }
 
-    /// Changes the time a frame may take, in host samples: the deadline follows from the next result on. On the audio thread.
+    /// Changes the time a frame may take, in host samples: the deadline follows from the next frame on. On the audio thread.
     @inlinable @inline(__always) public func setInferenceBudget(_ samples: Int) {
         guard timing.inferenceBudget != samples else { return }
         timing.inferenceBudget = samples
-        deadlineSamples = timing.deadline(block: longestLiveBlock)
+        setDeadline(timing.deadline(block: longestLiveBlock))
+    }
+
+    /// Announces a block of `count` samples whose input comes in several calls of `accept`. On the audio thread.
+    @inlinable @inline(__always) public func begin(block count: Int, freewheeling: Bool) {
+        guard !freewheeling, count > longestLiveBlock else { return }
+        longestLiveBlock = count
+        setDeadline(timing.deadline(block: count))
+    }
+
+    /// Frames already requested keep the deadline they were requested with: they were promised that much time.
+    @inlinable @inline(__always) func setDeadline(_ samples: Int) {
+        guard samples != deadlineSamples else { return }
+        formerDeadline = dueFrame < deadlineChange ? max(formerDeadline, deadlineSamples) : deadlineSamples
+        deadlineChange = nextFrame
+        deadlineSamples = samples
     }
 
     /// Takes a block of `count` input samples (`nil`: silence). Then call `next` until it answers `nil`. On the audio thread: no
@@ -209,10 +250,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @inlinable @inline(__always)
     public func accept(_ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool) {
         guard count > 0 else { return }
-        if !freewheeling && count > longestLiveBlock {
-            longestLiveBlock = count
-            deadlineSamples = timing.deadline(block: count)
-        }
+        begin(block: count, freewheeling: freewheeling)
         blockStart = position
         let blockEnd = position + count
         while position < blockEnd {
@@ -230,13 +268,15 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     /// The next result that takes effect in the block just accepted; in order.
     @inlinable @inline(__always)
     public func next(freewheeling: Bool) -> StreamResult<Engine.Result>? {
-        let due = timing.frameEnd(dueFrame) + deadlineSamples
-        guard due < position else { return nil }
+        // Under a deadline that has become shorter, frames wait for those before them.
         let frame = dueFrame
+        let due = max(lastEffect, timing.frameEnd(frame) + (frame < deadlineChange ? formerDeadline : deadlineSamples))
+        guard due < position else { return nil }
+        lastEffect = due
         dueFrame += 1
+        nextDue.store(dueFrame, ordering: .relaxed)
         let result = takeAnswer(for: frame, freewheeling)
         if result == nil { late.add(1, ordering: .relaxed) }
-        // A deadline that has just become shorter may put results before the block: they take effect at once.
         return StreamResult(frame: frame, offset: max(0, due - blockStart), result: result)
     }
 
@@ -267,7 +307,8 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @inlinable @inline(__always)
     func finishFrame(_ settings: Engine.Settings, _ freewheeling: Bool) {
         if freewheeling { while requests.room == 0 { waitForProgress() } }
-        let request = Request(frame: nextFrame, written: frameWritten, lost: frameLost, settings: settings)
+        let request = Request(
+            frame: nextFrame, written: frameWritten, lost: frameLost, settings: settings, isAwaited: freewheeling)
         if requests.push(request) {
             let nanoseconds = UInt64(Double(deadlineSamples) * nanosecondsPerSample)
             submit(deadline: cr_now() + nanoseconds)
@@ -325,9 +366,15 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
             engine.feed(chunk, count: count)
             left -= count
         }
-        let result = engine.infer(frame: request.frame, settings: request.settings)
-        // Room is certain while the audio thread runs: it drops answers as fast as it counts their frames late.
-        _ = answers.push(Answer(frame: request.frame, result: result))
+        // A result that nobody will take would only make the next one late too. Once behind, all but the newest waiting frame are
+        // passed over, which is heard as fewer frames, not as none.
+        if request.frame < nextDue.load(ordering: .relaxed) { isCatchingUp = true }
+        if requests.count == 0 { isCatchingUp = false }
+        if request.isAwaited || !isCatchingUp {
+            let result = engine.infer(frame: request.frame, settings: request.settings)
+            // Room is certain while the audio thread runs: it drops answers as fast as it counts their frames late.
+            _ = answers.push(Answer(frame: request.frame, result: result))
+        }
         completed.add(1, ordering: .sequentiallyConsistent)
         if callerWaits.load(ordering: .sequentiallyConsistent) { cr_semaphore_post(progress) }
     }

@@ -96,7 +96,7 @@ final class Program {
         var environment = ProcessInfo.processInfo.environment
         if let server { environment["JACK_DEFAULT_SERVER"] = server }
         process.environment = environment
-        for name in ["out", "err"] { FileManager.default.createFile(atPath: scratch.file(name), contents: nil) }
+        for name in ["out", "err"] { _ = FileManager.default.createFile(atPath: scratch.file(name), contents: nil) }
         process.standardOutput = FileHandle(forWritingAtPath: scratch.file("out"))
         process.standardError = FileHandle(forWritingAtPath: scratch.file("err"))
         try! process.run()

@@ -133,6 +133,7 @@ import Testing
     final class Session {
         let tracker: OpaquePointer
         var io = continuo_pitch_io()
+        var frequency = 220.0
         private var phase = 0.0
 
         init() throws {
@@ -151,7 +152,7 @@ import Testing
             var messages: [[UInt8]] = []
             for _ in 0..<blocks {
                 let samples = (0..<length).map { _ -> Float in
-                    phase += 2 * .pi * 220 / 48_000
+                    phase += 2 * .pi * frequency / 48_000
                     return Float(0.2 * (sin(phase) + 0.5 * sin(2 * phase) + 0.25 * sin(3 * phase)))
                 }
                 samples.withUnsafeBufferPointer { buffer in
@@ -201,6 +202,23 @@ import Testing
         #expect(session.play().first == [0x80, 57, 64])
         continuoPitchActivate(session.tracker)
         #expect(session.play().allSatisfy { $0[0] == 0xB0 })
+    }
+
+    /// Between two notes without a rest the gate closes for 2 ms, so that an envelope starts anew.
+    @Test func theGateClosesBetweenNotes() throws {
+        let session = try Session()
+        let gate = UnsafeMutablePointer<Float>.allocate(capacity: 64)
+        defer { gate.deallocate() }
+        session.io.cv_gate = gate
+        #expect(session.play(blocks: 400).contains { $0[0] == 0x90 })
+        #expect(gate[63] == 10)
+        session.frequency = 330
+        var volts: [Float] = []
+        let messages = session.play(blocks: 400) { _ in for index in 0..<64 { volts.append(gate[index]) } }
+        #expect(messages.filter { $0[0] & 0xE0 == 0x80 }.map { Array($0[0..<2]) } == [[0x80, 57], [0x90, 64]])
+        let closed = volts.count { $0 == 0 }
+        #expect(closed >= 40 && closed <= 100, "\(closed) samples")
+        #expect(volts.last == 10)
     }
 
     /// Without bends an instrument is left in tune.

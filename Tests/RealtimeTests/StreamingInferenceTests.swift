@@ -126,8 +126,9 @@ extension PoolTests {
         #expect(live.0.filter { $0.result == nil }.count == live.1)
     }
 
-    /// The late policy, frame by frame: an engine held up on purpose at frame 10 makes the frames due meanwhile late, once each;
-    /// what follows is at its own time with its own input, as if nothing had happened.
+    /// The late policy, frame by frame: an engine held up on purpose at frame 10 makes the frames due meanwhile late, once each,
+    /// and goes on with the newest one then waiting; what follows is at its own time with its own input, as if nothing had
+    /// happened.
     @Test func lateFramesAreCountedAndNeverShiftLaterOnes() throws {
         final class Gate: @unchecked Sendable { let open = Atomic<Bool>(false) }
         let held = Gate()
@@ -143,18 +144,17 @@ extension PoolTests {
             stream, input: input, blocks: { 100 }, freewheeling: false,
             between: { position in
                 // Live pace, but the test decides what is late: wait for the engine except while it is held.
-                let ended = (position / 100)
                 if position == 1500 { held.open.store(true, ordering: .releasing) }
                 if position < 1000 || position >= 1500 {
-                    while engine.frames.load(ordering: .acquiring) < ended { cr_sleep(50_000) }
+                    while engine.heard.load(ordering: .acquiring) < position { cr_sleep(50_000) }
                     cr_sleep(2_000_000)
                 }
             })
-        // Frame k ends at 100 k and is due 100 later. Frame 10 (ending at 1000) is held until 1500: those due in blocks that begin
-        // at 1000, 1100 … 1400 are late, and no other.
+        // Frame k ends at 100 k and is due 100 later. Frame 10 (ending at 1000) is held until 1500: frames 10 to 13, due in the
+        // blocks that begin at 1100 … 1400, are late, and frame 14 is left out in favour of 15, the newest.
         let late = delivered.filter { $0.result == nil }.map(\.frame)
-        #expect(late == [10, 11, 12, 13])
-        #expect(stream.lateFrames == 4)
+        #expect(late == [10, 11, 12, 13, 14])
+        #expect(stream.lateFrames == 5)
         for item in delivered {
             #expect(item.time == item.frame * 100 + 100)
             if let result = item.result {
@@ -162,6 +162,27 @@ extension PoolTests {
             }
         }
         #expect(delivered.map(\.frame) == Array(1...38))
+    }
+
+    /// An engine that takes longer than a hop answers as many frames as it has time for, in time; it does not fall behind for good.
+    @Test func aSlowEngineAnswersWhatItCan() throws {
+        let engine = SumEngine(cost: { _ in 12_000_000 })
+        let timing = StreamTiming(hopNumerator: 240, inferenceBudget: 1920)
+        let stream = try #require(StreamingInference(engine: engine, timing: timing, sampleRate: 48_000, block: 240))
+        defer { stream.close() }
+        let start = cr_now()
+        let delivered = run(
+            stream, input: [Float](repeating: 1, count: 96_000), blocks: { 240 }, freewheeling: false,
+            between: { position in
+                let due = start + UInt64(position) * 1_000_000_000 / 48_000
+                let now = cr_now()
+                if now < due { cr_sleep(due - now) }
+            })
+        // 400 frames in 2 s, of which 12 ms each leave time for 166 at most: a good part of those come in time, to the end.
+        let second = delivered.suffix(200)
+        let answered = second.filter { $0.result != nil }
+        #expect(answered.count > 20)
+        for item in answered { #expect(item.result!.samples == item.frame * 240) }
     }
 
     /// Input without room becomes silence of the same length: the engine's clock stays right.

@@ -50,6 +50,8 @@ final class SumEngine: StreamingEngine, @unchecked Sendable {
     private var sum: Float = 0
     private var samples = 0
     let frames = Atomic<Int>(0)
+    /// Samples fed since it was made.
+    let heard = Atomic<Int>(0)
 
     init(id: Int = 0, cost: @escaping @Sendable (Int) -> UInt64 = { _ in 0 }) {
         self.id = id
@@ -59,6 +61,7 @@ final class SumEngine: StreamingEngine, @unchecked Sendable {
     func feed(_ input: UnsafePointer<Float>, count: Int) {
         for i in 0..<count { sum += input[i] }
         samples += count
+        heard.add(count, ordering: .relaxed)
     }
 
     func infer(frame: Int, settings: Settings) -> Result {

@@ -133,8 +133,8 @@ void continuo_synth_activate(continuo_synth* synth);
 /// Processes a block. On the audio thread: allocates nothing, locks nothing, waits only when freewheeling.
 void continuo_synth_process(continuo_synth* synth, continuo_synth_io* io);
 
-/// Sets the model file (an empty path: the default) and loads it on a thread of its own. On the audio thread; false if the path is
-/// too long or the last request has not been taken up yet.
+/// Sets the model file (an empty path: the default) and loads it on a thread of its own; of several requests the newest counts. On
+/// the audio thread; false if the path is too long.
 bool continuo_synth_request_file(continuo_synth* synth, const char* path, uint32_t length);
 /// Sets the model file and loads it before returning. Not on the audio thread, but also while `process` runs.
 void continuo_synth_set_file(continuo_synth* synth, const char* path);

@@ -93,8 +93,8 @@ void continuo_pitch_activate(continuo_pitch* tracker);
 /// Processes a block. On the audio thread: allocates nothing, locks nothing, waits only when freewheeling.
 void continuo_pitch_process(continuo_pitch* tracker, continuo_pitch_io* io);
 
-/// Sets the model file (an empty path: none) and loads it on a thread of its own. On the audio thread; false if the last request
-/// has not been taken up yet, or the path is too long.
+/// Sets the model file (an empty path: none) and loads it on a thread of its own; of several requests the newest counts. On the
+/// audio thread; false if the path is too long.
 bool continuo_pitch_request_file(continuo_pitch* tracker, const char* path, uint32_t length);
 /// Sets the model file and loads it before returning. Not on the audio thread, but also while `process` runs.
 void continuo_pitch_set_file(continuo_pitch* tracker, const char* path);

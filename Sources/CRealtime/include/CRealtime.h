@@ -67,6 +67,13 @@ const char* cr_error_text(int error);
 /// Copies the environment variable's value, NUL-terminated, into `buffer`; false if unset or too long.
 bool cr_environment(const char* name, char* buffer, size_t capacity);
 bool cr_file_is_readable(const char* path);
+/// What tells one state of one file from every other.
+typedef struct {
+    uint64_t device, inode, size;
+    int64_t modified;  ///< ns
+} cr_file_identity;
+/// False if there is no such file.
+bool cr_identify_file(const char* path, cr_file_identity* identity);
 /// One line to standard error (for set-up threads that have no host log).
 void cr_print_error(const char* text);
 
