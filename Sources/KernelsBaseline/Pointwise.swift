@@ -87,6 +87,15 @@ public func relu(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMu
     map(count, input, output) { maximum($0, V.zero) }
 }
 
+/// max(x, slope·x), for a slope from 0 to 1
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func leakyRelu(
+    _ count: Int, _ slope: Float, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>
+) {
+    let s = splat(slope)
+    map(count, input, output) { maximum($0, $0 * s) }
+}
+
 /// `output[row][c] = input[row][c]·scale[c] + shift[c]`
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func affine(

@@ -1,6 +1,8 @@
 /// A function of single values.
-public enum Activation: Sendable {
+public enum Activation: Sendable, Equatable {
     case relu, sigmoid, tanh, exp
+    /// x where it is above 0, else x times the slope (0 … 1).
+    case leakyRelu(slope: Float)
 
     /// Applies it to `count` values; `input` and `output` may be the same.
     ///

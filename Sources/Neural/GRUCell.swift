@@ -39,18 +39,36 @@ public final class GRUCell {
         return dense
     }
 
-    /// Floats that `forward` needs as a workspace.
-    public var workspaceCount: Int { 6 * padded(units) }
+    /// Floats that `forward` needs as a workspace for one row, or for `rows` at once.
+    public var workspaceCount: Int { workspaceCount(rows: 1) }
+    public func workspaceCount(rows: Int) -> Int { 6 * padded(units) * rows }
 
     /// - Parameters: input: `inputs` values; state: `units` values, replaced by the next state, which is also the
     ///   output
     public func forward(
         _ input: UnsafePointer<Float>, state: UnsafeMutablePointer<Float>, workspace: UnsafeMutablePointer<Float>
     ) {
+        forward(input, inputStride: inputs, state: state, stateStride: units, rows: 1, workspace: workspace)
+    }
+
+    /// One step of `rows` independent sequences. A row's result has the same bits in a batch of any size.
+    ///
+    /// - Parameters:
+    ///   - input: `rows` rows of `inputs` values, `inputStride` floats apart
+    ///   - state: `rows` rows of `units` values, `stateStride` floats apart, replaced by the next states
+    ///   - workspace: `workspaceCount(rows:)` floats
+    public func forward(
+        _ input: UnsafePointer<Float>, inputStride: Int, state: UnsafeMutablePointer<Float>, stateStride: Int, rows: Int,
+        workspace: UnsafeMutablePointer<Float>
+    ) {
         let stride = padded(units)
-        fromInput.forward(input, inputStride: inputs, workspace, rows: 1)
-        fromState.forward(state, inputStride: units, workspace + 3 * stride, rows: 1)
-        kernels.updateGatedState(
-            units: units, stride: stride, input: workspace, hidden: workspace + 3 * stride, state: state)
+        let hidden = workspace + 3 * stride * rows
+        fromInput.forward(input, inputStride: inputStride, workspace, rows: rows)
+        fromState.forward(state, inputStride: stateStride, hidden, rows: rows)
+        for row in 0..<rows {
+            kernels.updateGatedState(
+                units: units, stride: stride, input: workspace + 3 * stride * row, hidden: hidden + 3 * stride * row,
+                state: state + stateStride * row)
+        }
     }
 }

@@ -166,6 +166,9 @@ public struct Kernels: Sendable {
         case (.relu, 3): KernelsAVX512.relu(count, input, output)
         case (.relu, 2): KernelsAVX2.relu(count, input, output)
         case (.relu, _): KernelsBaseline.relu(count, input, output)
+        case (.leakyRelu(let slope), 3): KernelsAVX512.leakyRelu(count, slope, input, output)
+        case (.leakyRelu(let slope), 2): KernelsAVX2.leakyRelu(count, slope, input, output)
+        case (.leakyRelu(let slope), _): KernelsBaseline.leakyRelu(count, slope, input, output)
         }
     }
 
@@ -207,13 +210,14 @@ public struct Kernels: Sendable {
     }
 
     /// Layer normalisation of each row: `(x − mean)/√(variance + epsilon)·scale + shift`, the variance divided by
-    /// `channels`.
+    /// `channels`. Rows lie `stride` floats apart (`channels` if not given).
     package func normaliseRows(
-        rows: Int, channels: Int, input: UnsafePointer<Float>, epsilon: Float, scale: UnsafePointer<Float>,
+        rows: Int, channels: Int, stride: Int? = nil, input: UnsafePointer<Float>, epsilon: Float, scale: UnsafePointer<Float>,
         shift: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>
     ) {
+        let stride = stride ?? channels
         for row in 0..<rows {
-            let x = input + row * channels, y = output + row * channels
+            let x = input + row * stride, y = output + row * stride
             let (mean, squares) = moments(count: channels, input: x)
             let factor = Float(1 / cr_sqrt_f64(squares / Double(channels) + Double(epsilon)))
             switch level {

@@ -23,10 +23,13 @@ public final class LayerNorm {
         self.kernels = kernels
     }
 
-    /// - Parameters: input, output: [rows, channels]; may be the same
-    public func forward(_ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, rows: Int) {
+    /// - Parameters:
+    ///   - input, output: [rows, channels], rows `stride` floats apart (`channels` if not given); may be the same
+    public func forward(
+        _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, rows: Int, stride: Int? = nil
+    ) {
         kernels.normaliseRows(
-            rows: rows, channels: channels, input: input, epsilon: epsilon, scale: scale.base, shift: shift.base,
-            output: output)
+            rows: rows, channels: channels, stride: stride, input: input, epsilon: epsilon, scale: scale.base,
+            shift: shift.base, output: output)
     }
 }
