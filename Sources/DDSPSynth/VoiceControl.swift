@@ -17,10 +17,13 @@ public struct VoiceControl: BitwiseCopyable, Sendable {
     public var timbre: Float
     /// −1 (left) … 1: the voice's place, for stereo spread.
     public var place: Float
+    /// dB, −90 … 5: how much louder the sound is made after the network (channel volume, CC 7): a fader, which does not change how
+    /// the instrument is played.
+    public var gain: Float
 
     public init(
         isActive: Bool = false, generation: UInt32 = 0, start: Int = 0, pitch: Float = 60,
-        loudness: Float = VoiceControl.silence, timbre: Float = 0, place: Float = 0
+        loudness: Float = VoiceControl.silence, timbre: Float = 0, place: Float = 0, gain: Float = 0
     ) {
         self.isActive = isActive
         self.generation = generation
@@ -29,6 +32,7 @@ public struct VoiceControl: BitwiseCopyable, Sendable {
         self.loudness = loudness
         self.timbre = timbre
         self.place = place
+        self.gain = gain
     }
 
     /// dB: the network's floor.
