@@ -1,9 +1,55 @@
 import CRealtime
+import DDSPSynth
 import Neural
 
 /// continuo-bench synth: what the synthesizer's rendering costs, on one thread.
 func benchmarkSynth() {
     benchmarkPartials()
+    for level in [0, 2, 3] where Kernels(atMost: level).level == level { benchmarkBank(Kernels(atMost: level)) }
+}
+
+/// Voices of 100 sounding partials and noise, unison and tails apart, in blocks of 64 at 48 kHz.
+private func benchmarkBank(_ kernels: Kernels) {
+    let amplitudes = (1...128).map { $0 <= 100 ? 0.01 / Float($0) : 0 }
+    let noise = [Float](repeating: 1e-5, count: 65)
+    var left = [Float](repeating: 0, count: 64), right = left
+    for (voices, unison, hiss) in [(0, 1, false), (1, 1, true), (16, 1, false), (16, 1, true), (32, 1, true), (16, 4, true)] {
+        guard let bank = VoiceBank(sampleRate: 48_000, kernels: kernels) else { return }
+        bank.set(unison: unison, detune: 12, spread: 0.5)
+        let silence = [Float](repeating: 0, count: 65)
+        // The best of some runs per block of the same place: what other processes take is not meant.
+        let blocks = 750
+        var times = [UInt64](repeating: .max, count: blocks)
+        for _ in 0..<12 {
+            bank.reset()
+            for block in 0..<blocks {
+                let start = cr_now()
+                if block % 3 == 0 {
+                    for voice in 0..<voices {
+                        amplitudes.withUnsafeBufferPointer { a in
+                            (hiss ? noise : silence).withUnsafeBufferPointer { n in
+                                bank.take(
+                                    voice: voice, generation: 1, onset: 0,
+                                    frame: .init(
+                                        pitch: 48 + Float(voice) / 10, amplitudes: a.baseAddress!, noise: n.baseAddress!),
+                                    ramp: 192)
+                            }
+                        }
+                    }
+                }
+                bank.render(left: &left, right: &right, count: 64)
+                times[block] = min(times[block], cr_now() - start)
+            }
+        }
+        let steady = times[3...]
+        let mean = Double(steady.reduce(0, +)) / Double(steady.count)
+        let budget = 64 / 48_000 * 1e9
+        print(
+            "bank, \(kernels.name), \(voices) voices × \(unison)\(hiss ? " with noise" : ""): "
+                + "\(Int(mean)) ns a block, \(Int(mean) / max(1, voices)) a voice, "
+                + "\(Double(Int(mean / budget * 10_000)) / 100) % of a core; worst block "
+                + "\(Double(Int(Double(steady.max()!) / mean * 100)) / 100) × the mean, the first \(times[0]) ns")
+    }
 }
 
 /// The kernel of sinusoids alone, at each instruction set.

@@ -92,6 +92,23 @@ package final class FourierPlan {
         }
     }
 
+    /// The plan's numbers and addresses, valid while the plan lives.
+    package struct Tables: BitwiseCopyable {
+        package let half: Int
+        package let stages: Int
+        package let twiddleCount: Int
+        package let radices: UnsafePointer<Int32>
+        package let twiddles: UnsafePointer<Float>
+        package let order: UnsafePointer<Int32>
+        package let separation: UnsafePointer<Float>
+    }
+
+    package var tables: Tables {
+        Tables(
+            half: half, stages: stages, twiddleCount: twiddleCount, radices: radices, twiddles: twiddles, order: order,
+            separation: separation)
+    }
+
     deinit { cr_free(integers) }
 }
 

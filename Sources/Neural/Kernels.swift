@@ -314,4 +314,61 @@ public struct Kernels: Sendable {
                 count, samples, frequency0, frequency1, stretchStart, stretchEnd, x0, x1, offsets)
         }
     }
+
+    /// What noise looks like along frequency: per bin (padded to whole vectors) a node and a weight, and the nodes' values.
+    package struct NoiseShape {
+        package var count: Int
+        package var node: UnsafePointer<Int32>
+        package var weight: UnsafePointer<Float>
+        package var nodes: UnsafePointer<Float>
+        package var scale: Float
+        package init(
+            count: Int, node: UnsafePointer<Int32>, weight: UnsafePointer<Float>, nodes: UnsafePointer<Float>, scale: Float
+        ) {
+            self.count = count
+            self.node = node
+            self.weight = weight
+            self.nodes = nodes
+            self.scale = scale
+        }
+    }
+
+    @inline(never)
+    package func noiseSpectrum(
+        _ s: NoiseShape, seed: UInt32, spectrum: UnsafeMutablePointer<Float>, binStride: Int, imaginary: Int
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.noiseSpectrum(
+                s.count, s.node, s.weight, s.nodes, s.scale, seed, spectrum, binStride, imaginary)
+        case 2:
+            KernelsAVX2.noiseSpectrum(
+                s.count, s.node, s.weight, s.nodes, s.scale, seed, spectrum, binStride, imaginary)
+        default:
+            KernelsBaseline.noiseSpectrum(
+                s.count, s.node, s.weight, s.nodes, s.scale, seed, spectrum, binStride, imaginary)
+        }
+    }
+
+    /// The same as with the plan itself, for the audio thread, which must not touch an object's reference count.
+    @inline(never)
+    package func transformBins(
+        _ spectrum: UnsafePointer<Float>, binStride: Int, imaginary: Int, tables p: FourierPlan.Tables,
+        work: UnsafeMutablePointer<Float>, epilogue e: Epilogue, rows: UnsafeMutablePointer<Float>, rowStride: Int, count: Int
+    ) {
+        switch level {
+        case 3:
+            KernelsAVX512.transformBins(
+                spectrum, binStride, imaginary, p.half, p.stages, p.radices, p.twiddles, p.twiddleCount, p.order,
+                p.separation, work, e.bias, e.floor, e.scale, e.shift, e.pool, rows, rowStride, count)
+        case 2:
+            KernelsAVX2.transformBins(
+                spectrum, binStride, imaginary, p.half, p.stages, p.radices, p.twiddles, p.twiddleCount, p.order,
+                p.separation, work, e.bias, e.floor, e.scale, e.shift, e.pool, rows, rowStride, count)
+        default:
+            KernelsBaseline.transformBins(
+                spectrum, binStride, imaginary, p.half, p.stages, p.radices, p.twiddles, p.twiddleCount, p.order,
+                p.separation, work, e.bias, e.floor, e.scale, e.shift, e.pool, rows, rowStride, count)
+        }
+    }
 }
