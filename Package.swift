@@ -28,7 +28,9 @@ let engine: [SwiftSetting] = embedded
 func plugin(_ name: String, core: String) -> Target {
     .target(
         name: "Continuo\(name)", dependencies: [.byName(name: core), .byName(name: "C\(core)"), "CRealtime"], path: "Plugins/\(name)",
-        cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"])],
+        // The tests hold all plugins in one program, in which a name may stand for one thing only.
+        cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"])]
+            + (embedded ? [] : [.define("lv2_descriptor", to: "lv2_descriptor_\(name)")]),
         linkerSettings: embedded
             ? [
                 .unsafeFlags([
@@ -74,6 +76,7 @@ if !threadSanitizer {
             swiftSettings: engine),
         // Floor 4: plugins
         plugin("Pitch", core: "PitchTracker"),
+        plugin("Synth", core: "DDSPSynth"),
     ]
     products += [.library(name: "ContinuoPitch", type: .dynamic, targets: ["ContinuoPitch"])]
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bundle.sh PLUGIN LIBRARY FOLDER: puts together FOLDER/continuo-PLUGIN.lv2 from the built library, ttl/ and presets/.
-# Leaves an unchanged bundle as it is.
+# bundle.sh PLUGIN LIBRARY FOLDER: puts together FOLDER/continuo-PLUGIN.lv2 from the built library, ttl/, presets/ and models/.
+# ttl/PLUGIN may describe several plugins of one library, a file each. Leaves an unchanged bundle as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 plugin=$1 library=$2 folder=$3
@@ -26,20 +26,36 @@ if [ -e ttl/"$plugin"/cv-ports.in ]; then
 	rdfs:seeAlso <$plugin-cv.ttl> .
 END
 fi
-if [ -d presets/"$plugin" ]; then
-    cp presets/"$plugin"/*.ttl "$made"/ 2>/dev/null || true
-    # Each preset file names its preset; the manifest must too.
-    for preset in presets/"$plugin"/*.ttl; do
+# Presets of every plugin that the bundle describes. Each preset file names its preset; the manifest must too.
+mkdir "$made/presets"
+for description in ttl/"$plugin"/*.ttl; do
+    name=$(basename "$description" .ttl)
+    for preset in presets/"$name"/*.ttl; do
         [ -e "$preset" ] || continue
-        name=$(basename "$preset" .ttl)
+        file=$name-$(basename "$preset")
+        cp "$preset" "$made/presets/$file"
         cat >>"$made/manifest.ttl" <<END
 
-<urn:continuo:$plugin:preset:$name>
+<urn:continuo:$name:preset:$(basename "$preset" .ttl)>
 	a <http://lv2plug.in/ns/ext/presets#Preset> ;
 	lv2:appliesTo $(sed -n 's/^\tlv2:appliesTo \(.*\) ;$/\1/p' "$preset") ;
-	rdfs:seeAlso <$name.ttl> .
+	rdfs:seeAlso <presets/$file> .
 END
+        # Those that name MIDI programs, for the plugin itself (Plugins/Synth/programs.h): number, then symbol and value of each
+        # control.
+        awk '
+            $1 ~ /#program>$/ { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9]+$/) numbers[++count] = $i }
+            $1 == "lv2:symbol" { gsub(/"/, "", $2); symbol = $2 }
+            $1 == "pset:value" { values = values " " symbol " " $2 }
+            END { for (i = 1; i <= count; i++) print numbers[i] values }' "$preset" >>"$made/programs"
     done
+done
+[ -s "$made/programs" ] && sort -n -o "$made/programs" "$made/programs" || rm -f "$made/programs"
+rmdir --ignore-fail-on-non-empty "$made/presets"
+# The plugin's own weights.
+if [ -e "models/continuo-$plugin.safetensors" ]; then
+    mkdir "$made/models"
+    cp "models/continuo-$plugin.safetensors" "$made/models/"
 fi
 strip --strip-unneeded -o "$made/$plugin.so" "$library"
 bundle=$folder/continuo-$plugin.lv2
