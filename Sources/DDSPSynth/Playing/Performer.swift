@@ -87,6 +87,7 @@ public final class Performer {
         newestLoudness = VoiceControl.silence
         resetChannels()
         setUpZones()
+        followSettings(keep: 0)
     }
 
     /// Takes over the controls, which are clamped. Where the mode, the channel or the MPE zone changes, sounding notes are let go
@@ -111,6 +112,8 @@ public final class Performer {
             if isMember ? new.mpeBendRange != old.mpeBendRange : new.bendRange != old.bendRange { channels[index].bendRange = -1 }
         }
         while activeCount > new.voiceCount { end(victim()) }
+        // Nothing to smooth while nothing sounds.
+        if activeCount == 0 { followSettings(keep: 0) }
     }
 
     /// The last program change's program, 0 … 127; −1: none since this was last asked.
@@ -137,7 +140,7 @@ public final class Performer {
         at time: Int, profileA: UnsafePointer<InstrumentProfile>, profileB: UnsafePointer<InstrumentProfile>, morph: Float,
         into output: UnsafeMutablePointer<VoiceControl>
     ) {
-        followSettings()
+        followSettings(keep: Playing.remainder)
         let instruments = Instruments(a: profileA, b: profileB, morph: morph >= 0 ? min(1, morph) : 0)
         var newest = -1
         var newestOrder: UInt64 = 0
@@ -174,8 +177,7 @@ public final class Performer {
         func mix(_ first: Float, _ second: Float) -> Float { first + (second - first) * morph }
     }
 
-    private func followSettings() {
-        let keep = activeCount > 0 ? Playing.remainder : 0
+    private func followSettings(keep: Float) {
         vibratoDepth = settings.vibratoDepth + (vibratoDepth - settings.vibratoDepth) * keep
         wheelVibrato = settings.wheelVibrato + (wheelVibrato - settings.wheelVibrato) * keep
         tremolo = settings.tremolo + (tremolo - settings.tremolo) * keep
