@@ -183,7 +183,7 @@ import Testing
 
     /// Whatever is turned while a note sounds, its loudness and pitch do not step.
     @Test func nothingStepsButANotesStart() throws {
-        var random = TestRandom(7)
+        var random = EventRandom(7)
         var loud = InstrumentProfile.plain
         loud.loudness = [-30, -20, -14, -8]
         let stage = PerformerStage(.bowed, loud)

@@ -115,7 +115,7 @@ extension InstrumentProfile {
 }
 
 /// The tests' own chance.
-struct TestRandom {
+struct EventRandom {
     private var state: UInt64
     init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
     mutating func next(_ bound: Int) -> Int {

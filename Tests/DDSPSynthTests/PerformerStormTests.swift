@@ -10,7 +10,7 @@ import Testing
 
     /// Messages that mean something, most of them notes and pedals, in order of time.
     private func storm(_ seed: UInt64, count: Int, spacing: Int, notesFrom: Int = 36, notes: Int = 40) -> [Event] {
-        var random = TestRandom(seed)
+        var random = EventRandom(seed)
         let controllers: [UInt8] = [
             1, 2, 6, 7, 11, 33, 34, 38, 39, 43, 64, 64, 64, 66, 66, 67, 74, 96, 97, 98, 100, 101, 101, 120, 121, 123, 124, 126, 3, 90,
         ]
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: 1...12) func noStormLeavesANoteHanging(seed: Int) {
-        var random = TestRandom(UInt64(seed) + 100)
+        var random = EventRandom(UInt64(seed) + 100)
         let stage = PerformerStage([.plain, .bowed, .plucked][seed % 3], .bowed)
         stage.settings.voiceCount = [1, 3, 8, 16, 32][seed % 5]
         stage.settings.mode = [.poly, .mono, .legato][seed % 3]
@@ -96,8 +96,8 @@ import Testing
 
     /// One event at a time, or all of a block at once before its frames' turn: the same bits.
     @Test func theSameEventsGiveTheSameBitsHoweverBlocksAreCut() {
-        func play(_ block: (inout TestRandom) -> Int) -> [UInt64] {
-            var random = TestRandom(3)
+        func play(_ block: (inout EventRandom) -> Int) -> [UInt64] {
+            var random = EventRandom(3)
             let stage = PerformerStage(.bowed, .plucked, sampleRate: 44_100)
             stage.settings.drift = 1
             stage.settings.voiceCount = 6
