@@ -36,10 +36,11 @@ public final class LoudnessWeighting: @unchecked Sendable {  // immutable after 
 
     /// |H(f)|² of the two biquads, exactly, for 0 to 24 kHz.
     public static func exactPower(_ frequency: Double) -> Double {
-        let angle = min(frequency, 24_000) * (2 * Double.pi / 48_000)
-        let cosine = cr_cos_f64(angle), double = cr_cos_f64(2 * angle)
+        // In sin²(ω/2), which loses nothing at low frequencies, as sums of cosines do.
+        let sine = cr_sin_f64(min(frequency, 24_000) * (Double.pi / 48_000)), phi = sine * sine
         func power(_ c0: Double, _ c1: Double, _ c2: Double) -> Double {
-            c0 * c0 + c1 * c1 + c2 * c2 + 2 * (c0 * c1 + c1 * c2) * cosine + 2 * c0 * c2 * double
+            let sum = c0 + c1 + c2
+            return sum * sum - 4 * (c0 * c1 + 4 * c0 * c2 + c1 * c2) * phi + 16 * c0 * c2 * phi * phi
         }
         // The head's high shelf, then the high pass: the standard's coefficients.
         let shelf = power(1.53512485958697, -2.69169618940638, 1.19839281085285) / power(1, -1.69065929318241, 0.73248077421585)
