@@ -6,6 +6,42 @@ import Neural
 func benchmarkSynth() {
     benchmarkPartials()
     for level in [0, 2, 3] where Kernels(atMost: level).level == level { benchmarkBank(Kernels(atMost: level)) }
+    benchmarkRoom()
+}
+
+/// The room in blocks of 64, sounding and silent.
+private func benchmarkRoom() {
+    for rate in [48_000.0, 192_000] {
+        let room = Room(sampleRate: rate)
+        room.set(mix: 0.5, size: 0.6, decay: 2, damping: 0.4)
+        room.reset()
+        let input = (0..<64).map { Float($0 * 37 % 64) / 64 - 0.5 }
+        var left = input, right = input
+        var isOn = true
+        func time(_ blocks: Int) -> Double {
+            var total: UInt64 = 0
+            for _ in 0..<blocks {
+                for n in 0..<64 {
+                    left[n] = isOn ? input[n] : 0
+                    right[n] = left[n]
+                }
+                let start = cr_now()
+                room.process(left: &left, right: &right, count: 64)
+                total += cr_now() - start
+            }
+            return Double(total) / Double(blocks)
+        }
+        _ = time(100)
+        let sounding = time(2000)
+        isOn = false
+        // Its tail dies.
+        for _ in 0..<Int(rate * 6 / 64) { _ = time(1) }
+        let silent = time(1000)
+        let share = { (ns: Double) in Double(Int(ns / (64 / rate * 1e9) * 100_000)) / 1000 }
+        print(
+            "room, \(Int(rate)) Hz: \(Int(sounding)) ns a block of 64, \(share(sounding)) % of a core; "
+                + "silent \(Int(silent)) ns, \(share(silent)) %")
+    }
 }
 
 /// Voices of 100 sounding partials and noise, unison and tails apart, in blocks of 64 at 48 kHz.
