@@ -29,13 +29,14 @@ K_WEIGHTING = (
 
 def k_power(frequency):
     """|H|² of the K-weighting at the frequencies (Hz) of a tensor. Zero at and above half the sample rate."""
-    angle = frequency.clamp(max=RATE / 2) * (2 * math.pi / RATE)
-    cos1, cos2 = torch.cos(angle), torch.cos(2 * angle)
+    # As polynomials in sin²(ω/2): the cosines' form loses all its digits to cancellation at low frequencies in float32.
+    s = torch.sin(frequency.clamp(max=RATE / 2) * (math.pi / RATE)) ** 2
+
+    def square(c):
+        return sum(c) ** 2 - (4 * c[1] * (c[0] + c[2]) + 16 * c[0] * c[2]) * s + 16 * c[0] * c[2] * s**2
     power = torch.ones_like(frequency)
     for b, a in K_WEIGHTING:
-        top = sum(x * x for x in b) + 2 * (b[0] * b[1] + b[1] * b[2]) * cos1 + 2 * b[0] * b[2] * cos2
-        bottom = sum(x * x for x in a) + 2 * (a[0] * a[1] + a[1] * a[2]) * cos1 + 2 * a[0] * a[2] * cos2
-        power = power * top.clamp(min=0) / bottom
+        power = power * square(b).clamp(min=0) / square(a)
     return torch.where(frequency < RATE / 2, power, torch.zeros_like(power))
 
 
