@@ -170,13 +170,21 @@ func quarterTurns(_ x: V) -> (V, V) {
     return (c, s * x)
 }
 
+/// Whole numbers of at most 22 bits and a sign as floats. (The standard library's conversion does not inline: it would leave a
+/// weak copy compiled for this processor, see Vector.swift.)
+@inline(__always)
+func whole(_ x: SIMD16<Int32>) -> V {
+    unsafeBitCast(x &+ SIMD16<Int32>(repeating: 0x4B40_0000), to: V.self) - splat(12_582_912)
+}
+
 /// Cosine and sine of a phase in 2⁻³² turns.
 @inline(__always)
 func phasor(_ phase: SIMD16<UInt32>) -> (V, V) {
     // The nearest half turn is taken off; if odd, it changes both signs.
     let half = (phase &+ SIMD16<UInt32>(repeating: 0x4000_0000)) & SIMD16<UInt32>(repeating: 0x8000_0000)
-    let rest = V(unsafeBitCast(phase &- half, to: SIMD16<Int32>.self)) * splat(0x1p-32)
-    let (c, s) = quarterTurns(rest)
+    let rest = unsafeBitCast(phase &- half, to: SIMD16<Int32>.self)
+    let high = whole(rest &>> 16), low = whole(rest & SIMD16<Int32>(repeating: 0xFFFF))
+    let (c, s) = quarterTurns(fma(high * splat(0x1p-16), low, splat(0x1p-32)))
     return (
         unsafeBitCast(unsafeBitCast(c, to: SIMD16<UInt32>.self) ^ half, to: V.self),
         unsafeBitCast(unsafeBitCast(s, to: SIMD16<UInt32>.self) ^ half, to: V.self)

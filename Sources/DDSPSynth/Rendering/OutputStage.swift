@@ -14,9 +14,15 @@ public struct OutputStage: Sendable {
     }
 
     /// Back to the gain asked for last, at once.
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
     public mutating func reset() { gain.jump(to: gain.target) }
 
     /// - Parameter gain: −60 (and less: nothing) … 24 dB, reached in 20 ms.
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
     public mutating func set(gain newGain: Float) {
         let wanted = cr_is_finite(newGain) ? max(-60, min(24, newGain)) : 0
         guard wanted != decibels else { return }
@@ -25,6 +31,9 @@ public struct OutputStage: Sendable {
     }
 
     /// In place. False if there was a sample that is no finite number; it became 0, and whoever made it should be reset.
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
     public mutating func process(
         left: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>, count: Int
     ) -> Bool {

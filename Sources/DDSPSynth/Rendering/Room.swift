@@ -183,6 +183,9 @@ public final class Room {
                 }
                 if done == count { return }
                 begin()
+                // Nothing sounded: nothing needs to glide.
+                mix = target.mix
+                mixes1 = mixGains(mix)
                 isIdle = false
             }
             if inTick == 0 { startTick() }

@@ -231,6 +231,7 @@ public final class VoiceBank {
     public func hold(voice: Int) {
         guard voice >= 0, voice < voices, slots[voice].sound >= 0 else { return }
         let sound = sounds + slots[voice].sound
+        guard sound.pointee.state == .sounding else { return }
         sound.pointee.lateFrames += 1
         if sound.pointee.lateFrames == 2, sound.pointee.levelEnd != 0 { startLevel(sound, 0, lateLength) }
     }
