@@ -13,12 +13,12 @@ struct ModelInfo: BitwiseCopyable {
 }
 
 /// Weights in use somewhere in this process, so that sixty-four instances hold them once.
-enum WeightsCache {
+package enum WeightsCache {
     // Guarded by the process lock, which its functions take.
     nonisolated(unsafe) private static var weights = SharedObjects<CREPEWeights>()
 
     /// The weights at `path`, loaded if nobody has them. Each success is to be followed by one `release`.
-    static func acquire(_ path: String) throws(ModelError) -> CREPEWeights {
+    package static func acquire(_ path: String) throws(ModelError) -> CREPEWeights {
         var identity = cr_file_identity()
         let exists = path.withCString { cr_identify_file($0, &identity) }
         if exists, let known = weights.find(identity) { return known }
@@ -26,7 +26,7 @@ enum WeightsCache {
         return weights.add(try CREPEWeights(path: path), identity)
     }
 
-    static func release(_ user: CREPEWeights) { weights.release(user) }
+    package static func release(_ user: CREPEWeights) { weights.release(user) }
 }
 
 /// Finds and loads the pitch tracker's models, and puts them into the stream.

@@ -83,12 +83,16 @@ public final class PitchEngine: StreamingEngine {
     ///
     /// - Parameter inferenceBudget: seconds that a frame may take.
     public static func timing(sampleRate: Int, inferenceBudget: Double) -> StreamTiming {
-        // Frame k's last sample at 16 kHz is number 40 k + 511, which the resampler makes once it has heard `reach` further.
-        let reach = Resampler(from: sampleRate, to: modelRate).reach
-        let half = ((window / 2 - 1) * sampleRate + modelRate - 1) / modelRate
-        return StreamTiming(
-            hopNumerator: baseHop * sampleRate, hopDenominator: modelRate, lookahead: half + reach + 1,
+        StreamTiming(
+            hopNumerator: baseHop * sampleRate, hopDenominator: modelRate, lookahead: lookahead(sampleRate: sampleRate),
             inferenceBudget: Int(cr_ceil_f64(inferenceBudget * Double(sampleRate))))
+    }
+
+    /// Host samples after its time that an estimate has to hear.
+    package static func lookahead(sampleRate: Int) -> Int {
+        // The last of the 512 samples at 16 kHz from its time on, which the resampler makes once it has heard `reach` further.
+        let reach = Resampler(from: sampleRate, to: modelRate).reach
+        return ((window / 2 - 1) * sampleRate + modelRate - 1) / modelRate + reach + 1
     }
 
     public var capacity: CREPE.Capacity? { model?.capacity }
@@ -115,8 +119,26 @@ public final class PitchEngine: StreamingEngine {
     /// Computes `count` frames, `settings.stride` base frames apart from `first` on, whose input has all been fed. At most
     /// `maximumBatch`.
     func infer(first: Int, count: Int, settings: Settings, _ body: (PitchFrame) -> Void) {
-        let hop = settings.stride * Self.baseHop
-        let start = first * Self.baseHop - Self.window / 2 - (signalEnd - held)
+        var index = first
+        estimate(at: first * Self.baseHop, hop: settings.stride * Self.baseHop, count: count, settings: settings) { estimate in
+            var frame = estimate
+            frame.index = index
+            index += settings.stride
+            body(frame)
+        }
+    }
+
+    /// The pitch at sample `time` (16 kHz), for callers with a grid of their own. Its window's second half has all been fed. The
+    /// frame has no index.
+    package func estimate(at time: Int, settings: Settings) -> PitchFrame {
+        var result = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
+        estimate(at: time, hop: Self.baseHop, count: 1, settings: settings) { result = $0 }
+        return result
+    }
+
+    /// `count` estimates, `hop` samples apart from `time` on.
+    private func estimate(at time: Int, hop: Int, count: Int, settings: Settings, _ body: (PitchFrame) -> Void) {
+        let start = time - Self.window / 2 - (signalEnd - held)
         // Only an overload can leave a window out of reach.
         let inReach = count <= maximumBatch && start >= 0 && start + (count - 1) * hop + Self.window <= held
         if settings.lowest != decoderLowest || settings.highest != decoderHighest {
@@ -131,8 +153,7 @@ public final class PitchEngine: StreamingEngine {
             if sounding { model.activations(samples: signal + start, hop: hop, count: count, into: activations) }
         }
         for index in 0..<count {
-            var result = PitchFrame(
-                index: first + index * settings.stride, frequency: 0, confidence: 0, level: PitchFrame.silence)
+            var result = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
             if inReach {
                 let window = signal + start + index * hop
                 result.level = level(window + Self.window / 2 - Self.levelReach, 2 * Self.levelReach)

@@ -112,6 +112,12 @@ typedef struct {
     uint32_t model_serial;
 } continuo_synth_io;
 
+/// The controls as a pointer, for callers without C's arrays. Real-time safe, as the attributes tell the Swift compiler.
+__attribute__((swift_attr("@_noLocks"))) __attribute__((swift_attr("@_noAllocation")))
+static inline const float* continuo_synth_controls(const continuo_synth_io* io) {
+    return io->controls;
+}
+
 typedef struct continuo_synth continuo_synth;
 
 /// Called with one line about a model, on a thread that may take its time (never the audio thread). `is_error` says that
