@@ -78,7 +78,10 @@ if !threadSanitizer {
         plugin("Pitch", core: "PitchTracker"),
         plugin("Synth", core: "DDSPSynth"),
     ]
-    products += [.library(name: "ContinuoPitch", type: .dynamic, targets: ["ContinuoPitch"])]
+    products += [
+        .library(name: "ContinuoPitch", type: .dynamic, targets: ["ContinuoPitch"]),
+        .library(name: "ContinuoSynth", type: .dynamic, targets: ["ContinuoSynth"]),
+    ]
 }
 
 if !embedded {

@@ -1,5 +1,6 @@
 import CDDSPSynth
 import CRealtime
+import PitchTracker
 import Realtime
 import Synchronization
 
@@ -115,7 +116,7 @@ final class InstrumentCore {
         audioPerformer._withUnsafeGuaranteedRef { $0.apply(performance, at: now) }
         sound.follow(controls)
         audioOutput._withUnsafeGuaranteedRef { $0.follow(controls, enabled: enabled) }
-        if wasEnabled, !enabled { letGo() }
+        if wasEnabled { if !enabled { letGo() } }
         wasEnabled = enabled
         audioStream._withUnsafeGuaranteedRef { $0.begin(block: count, freewheeling: freewheeling) }
 
@@ -156,7 +157,7 @@ final class InstrumentCore {
     private func advance(
         _ io: UnsafeMutablePointer<continuo_synth_io>, _ start: Int, _ end: Int, completes: Bool, _ freewheeling: Bool
     ) {
-        var slot = FrameSlots.none
+        var slot = noSlot
         if completes {
             let frame = nextFrame, at = timeline.frameTime(nextFrame), controls = controls
             let settings = sound.advance()
@@ -168,7 +169,8 @@ final class InstrumentCore {
             }
             let isActive = audioPerformer._withUnsafeGuaranteedRef { $0.activeCount } > 0
             // The first frame without a voice still has to say so; after that there is nothing to compute.
-            if isActive || wasActive {
+            let speaks = isActive ? true : wasActive
+            if speaks {
                 slot = audioSlots._withUnsafeGuaranteedRef { $0.acquire(frame: frame, freewheeling: freewheeling) }
                 if slot >= 0 {
                     let place = audioSlots._withUnsafeGuaranteedRef { $0.controls(slot) }

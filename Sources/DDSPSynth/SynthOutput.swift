@@ -11,20 +11,20 @@ final class SynthOutput {
     private let audioRoom: Unmanaged<Room>
     private let left: UnsafeMutablePointer<Float>
     private let right: UnsafeMutablePointer<Float>
-    private var gain: LinearRamp
+    private var stage: OutputStage
     private var onOff: LinearRamp
     private let hop: Int
-    private static var piece: Int { 256 }
 
     init?(sampleRate: Double) {
-        guard let bank = VoiceBank(sampleRate: sampleRate), let room = Room(sampleRate: sampleRate) else { return nil }
+        guard let bank = VoiceBank(sampleRate: sampleRate) else { return nil }
+        let room = Room(sampleRate: sampleRate)
         self.bank = bank
         self.room = room
         audioBank = Unmanaged.passUnretained(bank)
         audioRoom = Unmanaged.passUnretained(room)
-        left = allocateZeroed(Float.self, Self.piece)
-        right = allocateZeroed(Float.self, Self.piece)
-        gain = LinearRamp(1, seconds: 0.02, sampleRate: sampleRate)
+        left = allocateZeroed(Float.self, outputPiece)
+        right = allocateZeroed(Float.self, outputPiece)
+        stage = OutputStage(sampleRate: sampleRate)
         onOff = LinearRamp(1, seconds: 0.01, sampleRate: sampleRate)
         hop = (Int(sampleRate + 0.5) + Timeline.frameRate - 1) / Timeline.frameRate
     }
@@ -37,6 +37,7 @@ final class SynthOutput {
     func reset() {
         bank.reset()
         room.reset()
+        stage.reset()
     }
 
     /// Takes the block's controls.
@@ -47,13 +48,9 @@ final class SynthOutput {
         let mix = control(controls, CONTINUO_SYNTH_ROOM), size = control(controls, CONTINUO_SYNTH_ROOM_SIZE)
         let decay = control(controls, CONTINUO_SYNTH_ROOM_DECAY), damping = control(controls, CONTINUO_SYNTH_ROOM_DAMPING)
         audioRoom._withUnsafeGuaranteedRef { $0.set(mix: mix, size: size, decay: decay, damping: damping) }
-        let level = control(controls, CONTINUO_SYNTH_GAIN)
-        gain.set(level <= -60 ? 0 : cr_pow(10, level / 20))
+        stage.set(gain: control(controls, CONTINUO_SYNTH_GAIN))
         onOff.set(enabled ? 1 : 0)
     }
-
-    /// Switched off, and faded out.
-    var isOff: Bool { onOff.target == 0 ? onOff.isSettled : false }
 
     /// What a frame says takes effect now.
     ///
@@ -92,13 +89,20 @@ final class SynthOutput {
         var done = start
         let l = left, r = right
         while done < end {
-            let count = min(Self.piece, end &- done)
+            let count = min(outputPiece, end &- done)
             audioBank._withUnsafeGuaranteedRef { $0.render(left: l, right: r, count: count) }
             audioRoom._withUnsafeGuaranteedRef { $0.process(left: l, right: r, count: count) }
-            for n in 0..<count {
-                let scale = gain.next() * onOff.next()
-                l[n] *= scale
-                r[n] *= scale
+            if !stage.process(left: l, right: r, count: count) {
+                // The bank minds its own; what is left is the room.
+                audioRoom._withUnsafeGuaranteedRef { $0.reset() }
+            }
+            let isOn = onOff.isSettled ? onOff.value == 1 : false
+            if !isOn {
+                for n in 0..<count {
+                    let scale = onOff.next()
+                    l[n] *= scale
+                    r[n] *= scale
+                }
             }
             if let output = io.pointee.left { cr_move(output + done, l, count &* 4) }
             if let output = io.pointee.right { cr_move(output + done, r, count &* 4) }
@@ -158,3 +162,9 @@ struct SoundFollower {
         return settings
     }
 }
+
+/// `FrameSlots.none`, for the audio thread: there a type may not be named for its static property.
+@inline(__always) var noSlot: Int { -1 }
+
+/// Samples that are rendered at a time.
+@inline(__always) private var outputPiece: Int { 256 }

@@ -1,5 +1,6 @@
 import CDDSPSynth
 import CRealtime
+import PitchTracker
 import Realtime
 import Synchronization
 
@@ -171,7 +172,7 @@ final class TransferCore {
         _ io: UnsafeMutablePointer<continuo_synth_io>, _ start: Int, _ end: Int, completes: Bool, _ follow: FollowSettings,
         _ freewheeling: Bool
     ) {
-        var slot = FrameSlots.none
+        var slot = noSlot
         if completes {
             let frame = nextFrame
             if frame >= 0 {

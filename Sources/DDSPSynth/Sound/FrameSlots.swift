@@ -21,11 +21,11 @@ public final class FrameSlots: @unchecked Sendable {
     /// No slot.
     public static var none: Int { -1 }
     /// Harmonics of a voice, and floats from one voice's amplitudes to the next one's.
-    public static var harmonics: Int { 128 }
+    public static var harmonics: Int { slotHarmonics }
     /// Nodes of a voice's noise spectrum.
     public static var noiseNodes: Int { 65 }
     /// Floats from one voice's noise spectrum to the next one's.
-    public static var noiseStride: Int { 80 }
+    public static var noiseStride: Int { slotNoiseStride }
 
     public let capacity: Int
 
@@ -40,7 +40,7 @@ public final class FrameSlots: @unchecked Sendable {
     private let sounds: UnsafeMutablePointer<Float>
     private static var voices: Int { VoiceControl.maximumCount }
     /// Amplitudes, noise spectra and frequencies of all voices, in whole cache lines.
-    private static var soundStride: Int { voices * (harmonics + noiseStride + 1) }
+    private static var soundStride: Int { slotStride }
 
     // The audio thread's book.
     private let frames: UnsafeMutablePointer<Int>
@@ -88,7 +88,7 @@ public final class FrameSlots: @unchecked Sendable {
 
     /// The `VoiceControl.maximumCount` voices as the audio thread wrote them; the inference thread only reads them.
     @inline(__always)
-    public func controls(_ slot: Int) -> UnsafeMutablePointer<VoiceControl> { voiceControls + slot * Self.voices }
+    public func controls(_ slot: Int) -> UnsafeMutablePointer<VoiceControl> { voiceControls + slot * slotVoices }
 
     /// The sound controls, likewise.
     @inline(__always)
@@ -97,19 +97,19 @@ public final class FrameSlots: @unchecked Sendable {
     /// Amplitudes (linear) of the 128 harmonics of a voice: from the inference thread, for active voices alone. 64-byte aligned.
     @inline(__always)
     public func amplitudes(_ slot: Int, voice: Int) -> UnsafeMutablePointer<Float> {
-        sounds + (slot * Self.soundStride + voice * Self.harmonics)
+        sounds + (slot * slotStride + voice * slotHarmonics)
     }
 
     /// Noise amplitude density (RMS per √Hz, linear) at the 65 nodes of a voice, likewise. 64-byte aligned.
     @inline(__always)
     public func noise(_ slot: Int, voice: Int) -> UnsafeMutablePointer<Float> {
-        sounds + (slot * Self.soundStride + Self.voices * Self.harmonics + voice * Self.noiseStride)
+        sounds + (slot * slotStride + slotVoices * slotHarmonics + voice * slotNoiseStride)
     }
 
     /// The fundamentals (Hz) of the voices, likewise: their controls' pitch, in the range that the amplitudes are made for.
     @inline(__always)
     public func frequencies(_ slot: Int) -> UnsafeMutablePointer<Float> {
-        sounds + (slot * Self.soundStride + Self.voices * (Self.harmonics + Self.noiseStride))
+        sounds + (slot * slotStride + slotVoices * (slotHarmonics + slotNoiseStride))
     }
 
     // MARK: Audio thread
@@ -202,3 +202,9 @@ public final class FrameSlots: @unchecked Sendable {
         finished.store(frame, ordering: .releasing)
     }
 }
+
+// The sizes once more, for the audio thread: there a class may not be named for its static properties.
+@inline(__always) private var slotVoices: Int { VoiceControl.maximumCount }
+@inline(__always) private var slotHarmonics: Int { 128 }
+@inline(__always) private var slotNoiseStride: Int { 80 }
+@inline(__always) private var slotStride: Int { slotVoices * (slotHarmonics + slotNoiseStride + 1) }
