@@ -136,6 +136,9 @@ func decibels(_ power: Double) -> Double { 10 * log10(max(power, 1e-30)) }
 func power(_ x: ArraySlice<Float>) -> Double { x.reduce(0) { $0 + Double($1) * Double($1) } / Double(max(1, x.count)) }
 func power(_ x: [Float]) -> Double { power(x[...]) }
 
+/// Whether all samples are equal. (An expectation of the arrays themselves would print them.)
+func same<A: Sequence<Float>, B: Sequence<Float>>(_ a: A, _ b: B) -> Bool { a.elementsEqual(b) }
+
 /// A golden tensor's values, from Tests/vectors/synth.
 func goldenValues(_ file: String, _ name: String) throws -> [Float] {
     let tests = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/")

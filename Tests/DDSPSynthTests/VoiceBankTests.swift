@@ -23,7 +23,7 @@ import Testing
             total += pow(Double(audio[n]), 2)
         }
         #expect(decibels(error / total) < -80, "\(decibels(error / total)) dB")
-        #expect(player.left == player.right)
+        #expect(same(player.left, player.right))
     }
 
     @Test func aSoundBeginsAtItsSample() {
@@ -73,8 +73,8 @@ import Testing
             let parts = BankPlayer(rate: rate)
             var random = TestRandom(state: UInt64(seed))
             Self.score(parts) { Int(random.next() * (seed == 1 ? 5 : 90)) }
-            #expect(parts.left == whole.left)
-            #expect(parts.right == whole.right)
+            #expect(same(parts.left, whole.left))
+            #expect(same(parts.right, whole.right))
         }
     }
 
@@ -85,7 +85,7 @@ import Testing
         player.bank.reset()
         #expect(player.bank.isSilent)
         Self.score(player) { 64 }
-        #expect(player.left[..<count] == player.left[count...])
+        #expect(same(player.left[..<count], player.left[count...]))
     }
 
     @Test func aStealDoesNotClick() {
@@ -215,9 +215,9 @@ import Testing
         for unison in 2...4 {
             let narrow = play(unison, 0), wide = play(unison, 1)
             #expect(abs(decibels(power(narrow.left) / power(one.left))) < 1.5)
-            #expect(narrow.left == narrow.right)
+            #expect(same(narrow.left, narrow.right))
             #expect(abs(decibels((power(wide.left) + power(wide.right)) / 2 / power(one.left))) < 1.5)
-            #expect(wide.left != wide.right)
+            #expect(same(wide.left, wide.right) == false)
         }
     }
 
