@@ -64,6 +64,8 @@ import Testing
         stage.control(100, 127)
         stage.control(6, 24)
         stage.control(38, 1)
+        stage.control(101, 0)
+        stage.control(100, 0)
         stage.control(99, 0)
         stage.control(98, 0)
         stage.control(6, 24)

@@ -138,6 +138,14 @@ import Testing
         stage.registered(6, 12, channel: 15)
         #expect(isClose(bentBy(3, master: 15).own, 3))
         #expect(isClose(bentBy(2, master: 0).own, 3))
+        stage.registered(6, 8, channel: 0)
+        #expect(isClose(bentBy(8, master: 0).own, 3))
+        #expect(isClose(bentBy(8, master: 0).master, 2))
+        #expect(isClose(bentBy(9, master: 15).master, 2))
+        stage.registered(6, 10, channel: 15)
+        stage.registered(6, 0, channel: 15)
+        #expect(isClose(bentBy(4, master: 0).own, 3))
+        #expect(isClose(bentBy(5, master: 0).own, 0.125))  // lost to the upper zone
         // And none at all.
         stage.registered(6, 0, channel: 0)
         stage.registered(6, 0, channel: 15)

@@ -286,6 +286,38 @@ import Testing
         #expect(stage.active.isEmpty)
     }
 
+    @Test func aNewModeGoesOnWithWhatIsHeld() {
+        let stage = PerformerStage(.bowed)
+        stage.on(60)
+        stage.run(40)
+        stage.on(64)
+        stage.run(40)
+        stage.off(64)  // younger, but let go
+        stage.settings.mode = .legato
+        stage.run(8)
+        let held = stage.voice(60)
+        stage.on(67)
+        stage.run(300)
+        #expect(stage.pitches == [67])
+        #expect(stage.newest.start == held?.start)
+    }
+
+    /// A finger that is down connects, whether or not the pedal holds what sounds.
+    @Test func legatoGoesOnUnderThePedal() {
+        let stage = PerformerStage(.bowed)
+        stage.settings.mode = .legato
+        stage.on(60)
+        stage.run(40)
+        let first = stage.newest
+        stage.on(64)
+        stage.control(64, 127)
+        stage.off(64)
+        stage.on(67)
+        stage.run(40)
+        #expect(stage.pitches == [67])
+        #expect(stage.newest.generation == first.generation)
+    }
+
     @Test func placesSpreadEvenlyInPolyAndStayInTheMiddleInMono() {
         let stage = PerformerStage()
         for note in 40..<56 { stage.on(UInt8(note)) }

@@ -15,8 +15,8 @@ extension Performer {
             return
         }
         if settings.mode == .legato {
-            let isHeld = voices[sounding].state == .held
-            if isHeld, wasPlaying {
+            let isGoing = voices[sounding].state != .released
+            if isGoing, wasPlaying {
                 move(sounding, channel, note, time)
                 voices[sounding].velocity = Float(velocity)
             } else {
@@ -247,13 +247,21 @@ extension Performer {
         return -1
     }
 
+    /// The voice that one-at-a-time playing goes on with: the youngest that is not let go, or else the youngest; −1: none.
     private func newestVoice() -> Int {
-        let voices = voices
-        var newest = -1
-        for index in 0..<VoiceControl.maximumCount where voices[index].state != .free {
-            if newest < 0 || voices[index].order > voices[newest].order { newest = index }
+        var (going, released) = (-1, -1)
+        var (goingOrder, releasedOrder): (UInt64, UInt64) = (0, 0)
+        for index in 0..<VoiceControl.maximumCount {
+            let voice = voices + index
+            switch voice.pointee.state {
+            case .free: continue
+            case .released:
+                if voice.pointee.order > releasedOrder { (released, releasedOrder) = (index, voice.pointee.order) }
+            case .held, .pedalled:
+                if voice.pointee.order > goingOrder { (going, goingOrder) = (index, voice.pointee.order) }
+            }
         }
-        return newest
+        return going >= 0 ? going : released
     }
 
     /// A note begins on an MPE channel: what was let go there keeps the bend it ended with.
