@@ -2,8 +2,17 @@ import CRealtime
 import DDSPSynth
 import Neural
 
-/// continuo-bench synth: what the synthesizer's rendering costs, on one thread.
-func benchmarkSynth() {
+/// continuo-bench synth [MODEL]: what the synthesizer's rendering costs, and with a model what its inference does, on one thread.
+func benchmarkSynth(_ arguments: [String]) {
+    if let path = arguments.first {
+        for level in [0, 2, 3] where Kernels(atMost: level).level == level {
+            do {
+                try benchmarkInference(SynthModel(path: path, kernels: Kernels(atMost: level)))
+            } catch {
+                return print(error.message)
+            }
+        }
+    }
     benchmarkPartials()
     for level in [0, 2, 3] where Kernels(atMost: level).level == level { benchmarkBank(Kernels(atMost: level)) }
     benchmarkRoom()
@@ -41,6 +50,43 @@ private func benchmarkRoom() {
         print(
             "room, \(Int(rate)) Hz: \(Int(sounding)) ns a block of 64, \(share(sounding)) % of a core; "
                 + "silent \(Int(silent)) ns, \(share(silent)) %")
+    }
+}
+
+/// A frame of decoder and sound design, plain and with every control away from its rest; 250 of them make a second.
+private func benchmarkInference(_ model: SynthModel) throws(ModelError) {
+    for (voices, isDesigned) in [(1, false), (16, false), (16, true), (32, true)] {
+        let slots = FrameSlots(capacity: 4)
+        let engine = try SynthEngine(model: model, slots: slots, timeline: Timeline(sampleRate: 48_000))
+        let frames = 500
+        var times = [UInt64](repeating: .max, count: frames)
+        for _ in 0..<6 {
+            engine.reset()
+            for frame in 0..<frames {
+                let slot = slots.acquire(frame: frame, freewheeling: false)
+                for voice in 0..<32 {
+                    slots.controls(slot)[voice] = VoiceControl(
+                        isActive: voice < voices, generation: 1, pitch: 40 + Float(voice), loudness: -25)
+                }
+                var settings = SoundSettings()
+                settings.instrumentB = 1
+                if isDesigned {
+                    (settings.morph, settings.tilt, settings.oddEven, settings.stretch) = (0.5, 3, 0.2, 0.3)
+                    (settings.formant, settings.noise, settings.noiseColour) = (5, 3, 2)
+                    (settings.attackNoise, settings.brightness) = (6, 0.5)
+                }
+                slots.settings(slot).pointee = settings
+                let start = cr_now()
+                _ = engine.infer(frame: frame, settings: slot)
+                times[frame] = min(times[frame], cr_now() - start)
+                slots.release(slots.take(frame: frame, result: slot))
+            }
+        }
+        let mean = Double(times.reduce(0, +)) / Double(frames)
+        print(
+            "inference, \(model.kernels.name), width \(model.width), state \(model.stateSize), \(voices) voices"
+                + "\(isDesigned ? " with sound design" : ""): \(Int(mean / 1000)) µs a frame, "
+                + "\(Double(Int(mean * 250 / 1e9 * 10_000)) / 100) % of a core")
     }
 }
 

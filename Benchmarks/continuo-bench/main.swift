@@ -5,14 +5,14 @@ switch arguments.count > 1 ? arguments[1] : "" {
 case "kernels": benchmarkKernels()
 case "crepe": benchmarkCREPE(Array(arguments.dropFirst(2)))
 case "activations": dumpActivations(Array(arguments.dropFirst(2)))
-case "synth": benchmarkSynth()
+case "synth": benchmarkSynth(Array(arguments.dropFirst(2)))
 case "loop": loopInput(Array(arguments.dropFirst(2)))
 default:
     print(
         """
         usage: continuo-bench kernels
                continuo-bench crepe [--model tiny|full] [--seconds N] [--batch N]
-               continuo-bench synth
+               continuo-bench synth [MODEL]
                continuo-bench loop SECONDS OUT.wav IN…
                continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]
         """)

@@ -11,7 +11,6 @@ import Testing
     struct Sound: Equatable {
         var amplitudes: [Float]
         var noise: [Float]
-        var frequency: Float
     }
 
     func engine(_ model: SynthModel? = nil, _ slots: FrameSlots = FrameSlots(capacity: 2)) throws -> SynthEngine {
@@ -34,7 +33,7 @@ import Testing
         for voice in voices.keys where voices[voice]!.isActive {
             sounds[voice] = Sound(
                 amplitudes: (0..<128).map { slots.amplitudes(slot, voice: voice)[$0] },
-                noise: (0..<65).map { slots.noise(slot, voice: voice)[$0] }, frequency: slots.frequencies(slot)[voice])
+                noise: (0..<65).map { slots.noise(slot, voice: voice)[$0] })
         }
         return sounds
     }
@@ -60,8 +59,8 @@ import Testing
             var features = [pitch, loudness] + [Float](repeating: 0, count: 16)
             features.withUnsafeMutableBufferPointer { model.mix(1, 3, morph: 0.25, into: $0.baseAddress! + 2) }
             decoder.step(features: features, states: &state, outputs: &outputs, rows: 1)
-            var want = Sound(amplitudes: .init(repeating: 0, count: 128), noise: .init(repeating: 0, count: 65), frequency: 0)
-            want.frequency = design.shape(
+            var want = Sound(amplitudes: .init(repeating: 0, count: 128), noise: .init(repeating: 0, count: 65))
+            design.shape(
                 outputs,
                 .init(pitch: control.pitch, loudness: control.loudness, timbre: 0.3, age: Float(frame * 192) / 48_000),
                 amplitudes: &want.amplitudes, noise: &want.noise)
@@ -113,7 +112,7 @@ import Testing
     @Test func withoutAModelAllIsSilence() throws {
         let engine = try SynthEngine(model: nil, slots: FrameSlots(capacity: 2), timeline: timeline)
         let sound = try #require(infer(engine, 1, [5: voice(69)])[5])
-        #expect((sound.amplitudes + sound.noise).allSatisfy { $0 == 0 } && sound.frequency == 440)
+        #expect((sound.amplitudes + sound.noise).allSatisfy { $0 == 0 })
         #expect(engine.infer(frame: 2, settings: FrameSlots.none) == FrameSlots.none)
         #expect(engine.infer(frame: 3, settings: 99) == FrameSlots.none)
     }
@@ -130,7 +129,7 @@ import Testing
             var control = VoiceControl(isActive: true, generation: 1, start: frame % 3 == 0 ? .max : .min, pitch: value)
             (control.loudness, control.timbre) = (odd[frame / 6 % odd.count], value)
             let sound = try #require(infer(engine, frame, [0: control], settings)[0])
-            #expect((sound.amplitudes + sound.noise + [sound.frequency]).allSatisfy { $0.isFinite })
+            #expect((sound.amplitudes + sound.noise).allSatisfy { $0.isFinite })
         }
         let sound = try #require(infer(engine, 60, [0: voice(60)])[0])
         #expect(sound.amplitudes.max()! > 0.001)

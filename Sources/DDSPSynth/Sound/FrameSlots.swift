@@ -39,7 +39,7 @@ public final class FrameSlots: @unchecked Sendable {
     private let soundSettings: UnsafeMutablePointer<SoundSettings>
     private let sounds: UnsafeMutablePointer<Float>
     private static var voices: Int { VoiceControl.maximumCount }
-    /// Amplitudes, noise spectra and frequencies of all voices, in whole cache lines.
+    /// Amplitudes and noise spectra of all voices, in whole cache lines.
     private static var soundStride: Int { slotStride }
 
     // The audio thread's book.
@@ -86,7 +86,7 @@ public final class FrameSlots: @unchecked Sendable {
 
     // MARK: Contents
 
-    /// The `VoiceControl.maximumCount` voices as the audio thread wrote them; the inference thread only reads them.
+    /// What the `VoiceControl.maximumCount` voices are to sound like. It stays as it is on its way back, for the renderer.
     @inline(__always)
     public func controls(_ slot: Int) -> UnsafeMutablePointer<VoiceControl> { voiceControls + slot * slotVoices }
 
@@ -104,12 +104,6 @@ public final class FrameSlots: @unchecked Sendable {
     @inline(__always)
     public func noise(_ slot: Int, voice: Int) -> UnsafeMutablePointer<Float> {
         sounds + (slot * slotStride + slotVoices * slotHarmonics + voice * slotNoiseStride)
-    }
-
-    /// The fundamentals (Hz) of the voices, likewise: their controls' pitch, in the range that the amplitudes are made for.
-    @inline(__always)
-    public func frequencies(_ slot: Int) -> UnsafeMutablePointer<Float> {
-        sounds + (slot * slotStride + slotVoices * (slotHarmonics + slotNoiseStride))
     }
 
     // MARK: Audio thread
@@ -207,4 +201,4 @@ public final class FrameSlots: @unchecked Sendable {
 @inline(__always) private var slotVoices: Int { VoiceControl.maximumCount }
 @inline(__always) private var slotHarmonics: Int { 128 }
 @inline(__always) private var slotNoiseStride: Int { 80 }
-@inline(__always) private var slotStride: Int { slotVoices * (slotHarmonics + slotNoiseStride + 1) }
+@inline(__always) private var slotStride: Int { slotVoices * (slotHarmonics + slotNoiseStride) }

@@ -15,7 +15,7 @@ import Neural
 public final class SoundDesign {
     /// What `shape` needs to know of a voice.
     public struct Voice {
-        /// MIDI note number with fraction; clamped to 0 … 135, so that the fundamental can be heard.
+        /// MIDI note number with fraction; clamped to −24 … 135, whose fundamental (20 kHz) is still whole.
         public var pitch: Float
         /// K-weighted loudness, dB; clamped to 10. Silence at −90, faded to it from −87.
         public var loudness: Float
@@ -107,8 +107,8 @@ public final class SoundDesign {
         return Float(700 * (cr_exp_f64(top * Double(node) / Double(nodes - 1)) - 1))
     }
 
-    /// Hz of a MIDI note number, clamped to 0 … 135.
-    public static func frequency(_ pitch: Float) -> Float { 440 * cr_exp2((clamp(pitch, 0, 135, 60) - 69) / 12) }
+    /// A MIDI note number in the range that sounds are made for.
+    static func clamped(pitch: Float) -> Float { clamp(pitch, -24, 135, 60) }
 
     // MARK: A frame
 
@@ -160,18 +160,16 @@ public final class SoundDesign {
     ///   - outputs: the decoder's 193 numbers
     ///   - amplitudes: 128 harmonics' amplitudes, those from 22 kHz on 0
     ///   - noise: 65 amplitude densities (RMS per √Hz)
-    /// - Returns: the fundamental in Hz
-    @discardableResult
     public func shape(
         _ outputs: UnsafePointer<Float>, _ voice: Voice, amplitudes: UnsafeMutablePointer<Float>,
         noise: UnsafeMutablePointer<Float>
-    ) -> Float {
-        let fundamental = Self.frequency(voice.pitch)
+    ) {
+        let fundamental = 440 * cr_exp2((Self.clamped(pitch: voice.pitch) - 69) / 12)
         let loudness = clamp(voice.loudness, -200, 10, VoiceControl.silence)
         guard loudness > VoiceControl.silence else {
             cr_zero(amplitudes, Self.harmonics * MemoryLayout<Float>.stride)
             cr_zero(noise, Self.nodes * MemoryLayout<Float>.stride)
-            return fundamental
+            return
         }
         for k in 0..<Self.harmonics { logs.base[k] = Self.ln10 * clamp(outputs[k], -6, 2, -6) }
         for b in Self.harmonics..<SynthModel.outputs { logs.base[b] = Self.ln10 * clamp(outputs[b], -8, 0, -8) }
@@ -207,7 +205,6 @@ public final class SoundDesign {
         for node in 0..<Self.nodes {
             noise[node] = body * colour.base[node] * densities.base[node] + added * attackNoise.base[node]
         }
-        return fundamental
     }
 
     /// dB/octave above the fundamental.

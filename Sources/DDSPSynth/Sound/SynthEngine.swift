@@ -90,7 +90,7 @@ public final class SynthEngine: StreamingEngine {
             let voice = batch[row]
             (states.base + voice * stateSize).update(from: batchStates.base + row * stateSize, count: stateSize)
             let control = controls[voice]
-            slots.frequencies(slot)[voice] = design.shape(
+            design.shape(
                 outputs.base + row * decoder.outputStride,
                 SoundDesign.Voice(
                     pitch: control.pitch, loudness: control.loudness, timbre: control.timbre,
@@ -134,7 +134,7 @@ public final class SynthEngine: StreamingEngine {
             (batchStates.base + rows * stateSize).update(from: state, count: stateSize)
             let row = features.base + rows * SynthDecoder.featureCount
             (row[0], row[1]) = SynthDecoder.features(
-                pitch: clamp(controls[voice].pitch, 0, 135, 60),
+                pitch: SoundDesign.clamped(pitch: controls[voice].pitch),
                 loudness: clamp(controls[voice].loudness, -200, 200, VoiceControl.silence))
             (row + 2).update(from: embedding.base, count: SynthModel.embeddingSize)
             batch[rows] = voice
@@ -145,7 +145,6 @@ public final class SynthEngine: StreamingEngine {
 
     private func silence(_ slot: Int, _ controls: UnsafePointer<VoiceControl>) {
         for voice in 0..<Self.voices where controls[voice].isActive {
-            slots.frequencies(slot)[voice] = SoundDesign.frequency(controls[voice].pitch)
             slots.amplitudes(slot, voice: voice).update(repeating: 0, count: FrameSlots.harmonics)
             slots.noise(slot, voice: voice).update(repeating: 0, count: FrameSlots.noiseNodes)
         }

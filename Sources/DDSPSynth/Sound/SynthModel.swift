@@ -34,7 +34,7 @@ public final class SynthModel: @unchecked Sendable {  // immutable after init
     let embedding: FloatBuffer
     /// 65 numbers: the K-weighted power (Hz) of noise whose density is 1 at one node and falls linearly in mel to its neighbours.
     let noiseLoudness: FloatBuffer
-    let kernels: Kernels
+    package let kernels: Kernels
 
     /// - Throws: `ModelError`, whose message names the file and what is wrong with it
     public init(path: String, kernels: Kernels = Kernels()) throws(ModelError) {
