@@ -8,7 +8,7 @@ import Neural
 ///   then what it was, so their balance with the noise is too.
 /// - Noise colour tilts the noise, whose weighted power is then what it was.
 /// - The loudness is imposed on harmonics and noise together: the frame has exactly the loudness asked for, whatever the controls
-///   above are.
+///   above are (but for sounds below 20 Hz, whose power is limited).
 /// - Noise amount and attack noise come last, relative to that: they alone add to the level or take from it.
 ///
 /// One thread at a time. `prepare` once a frame, `shape` for each voice; neither allocates.
@@ -43,6 +43,9 @@ public final class SoundDesign {
     private static var attackNoiseLevel: Float { 0.015_85 }  // −36 dB
     /// Most by which reshaped harmonics are raised to have the power they had: 60 dB.
     private static var mostCompensation: Float { 1000 }
+    /// Most power of the harmonics against the weighted loudness asked for: 20 dB. What lies below 20 Hz is heard by the cones of
+    /// loudspeakers more than by the weighting.
+    private static var mostPlainPower: Float { 100 }
     private static var ln10: Float { 2.302_585_1 }
 
     private static var harmonics: Int { FrameSlots.harmonics }
@@ -198,7 +201,16 @@ public final class SoundDesign {
         let fadeIn = min((loudness - VoiceControl.silence) / 3, 1)
         let level = fadeIn * cr_exp(loudness * (Self.ln10 / 20))
         let gain = level / cr_sqrt(power)
-        for k in 0..<Self.harmonics { amplitudes[k] *= gain }
+        var plainPower: Float = 0
+        for k in 0..<Self.harmonics {
+            amplitudes[k] *= gain
+            plainPower += 0.5 * amplitudes[k] * amplitudes[k]
+        }
+        let mostPower = Self.mostPlainPower * level * level
+        if plainPower > mostPower {
+            let scale = cr_sqrt(mostPower / plainPower)
+            for k in 0..<Self.harmonics { amplitudes[k] *= scale }
+        }
         let attack = attackGain(voice.age)
         let body = gain * noiseGain * attack * cr_sqrt(noisePower / colouredPower)
         let added = level * Self.attackNoiseLevel * (attack - 1)
