@@ -22,8 +22,8 @@ public final class CREPEWeights: @unchecked Sendable {  // immutable after init
         }
         let channels: [Int]
         switch width {
-        case 128: (capacity, channels) = (.tiny, [1, 128, 16, 16, 16, 32, 64])
-        case 1024: (capacity, channels) = (.full, [1, 1024, 128, 128, 128, 256, 512])
+        case 128: (capacity, channels) = (.tiny, Self.tinyChannels())
+        case 1024: (capacity, channels) = (.full, Self.fullChannels())
         default: throw .unsuitable(path: path, reason: "CREPE of this capacity is not supported (only tiny and full)")
         }
         var layers: [SpectralConv1D] = []
@@ -50,4 +50,9 @@ public final class CREPEWeights: @unchecked Sendable {  // immutable after init
             "classifier", inputs: length * channels[6], outputs: CREPE.bins, from: file, kernels: kernels)
         self.kernels = kernels
     }
+
+    // Each of a function of its own: Embedded Swift numbers the literals of a function in every object file that has a copy of it,
+    // not always in the same order, and the linker then keeps either one (Tests/hosts/bundle.sh looks for such).
+    @inline(never) private static func tinyChannels() -> [Int] { [1, 128, 16, 16, 16, 32, 64] }
+    @inline(never) private static func fullChannels() -> [Int] { [1, 1024, 128, 128, 128, 256, 512] }
 }

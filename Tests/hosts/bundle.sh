@@ -31,6 +31,12 @@ size=$(find "$bundle" -type f ! -name '*.safetensors' -printf '%s\n' | awk '{ su
 check "instructions newer than the baseline only where they are chosen at run time" \
     bash "$hosts/check-isa.sh" "$linked/libContinuoPitch.so"
 
+# Embedded Swift numbers a function's constant arrays in every object file that has a copy of the function, not always in the same
+# order, and the linker keeps either one: a function of several must not be in two objects.
+twice=$(for object in "$linked"/*.build/*.o; do nm "$object" | sed -n 's/.* V \(.*Tv[0-9]\+_r\?\)$/\1/p'; done | sort | uniq -d |
+    head -n 3 | tr '\n' ' ')
+[ -z "$twice" ] && ok "no function's constants can be mixed up" || not_ok "no function's constants can be mixed up" "$twice"
+
 compile loads -O1 -D_GNU_SOURCE "$hosts/loads.c" -ldl -lm -lpthread
 # The median of five processes.
 milliseconds=$(for _ in 1 2 3 4 5; do "$tests/loads" "$bundle" --time; done | sort -n | sed -n 3p)
