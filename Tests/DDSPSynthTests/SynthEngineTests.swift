@@ -120,7 +120,7 @@ import Testing
     /// No number in the controls stays in a voice's state, nor reaches the sound.
     @Test func hostileControlsPass() throws {
         let engine = try engine()
-        let odd: [Float] = [.nan, .infinity, -.infinity, 1e38, -1e38, 1e-42]
+        let odd: [Float] = [.nan, .infinity, -.infinity, 1e38, -1e38, .leastNonzeroMagnitude]
         for frame in 0..<60 {
             let value = odd[frame % odd.count]
             var settings = SoundSettings()
