@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PREFIX ?= $(HOME)/.local
 LV2_DIR ?= $(HOME)/.lv2
 BUILD := build
-PLUGINS := pitch
+PLUGINS := pitch synth
 BUNDLES := $(PLUGINS:%=$(BUILD)/lv2/continuo-%.lv2)
 PROGRAM := $(BUILD)/bin/continuo
 MODELS := $(or $(CONTINUO_MODELS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/continuo/models)
@@ -17,7 +17,7 @@ export LV2_PATH := $(CURDIR)/$(BUILD)/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 .PHONY: help run test build bundles program install uninstall clean bench bench-peers bench-realtime models check-swift
 
 help:
-	@echo "make run [INPUT=my.wav]  the demonstration: tracks a recording through JACK; results in build/demo"
+	@echo "make run [INPUT=my.wav]  the demonstration: tracks a recording through JACK, plays a tune; results in build/demo"
 	@echo "make test                all tests"
 	@echo "make build               the program (build/bin/continuo) and the plugins (build/lv2)"
 	@echo "make install             plugins into ~/.lv2 (LV2_DIR), program into ~/.local/bin (PREFIX)"

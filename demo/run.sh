@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The demonstration (make run): Continuo Pitch, loaded from its bundle by the JACK host, listens to a recording in real time.
+# The demonstration (make run): Continuo Pitch, loaded from its bundle by the JACK host, listens to a recording in real time; then
+# Continuo Synth plays a tune, and the recording on another instrument.
 #   demo/run.sh [RECORDING]
 # Uses a running JACK (or PipeWire's JACK) server; where there is none it starts a jackd of its own with the dummy driver and
 # stops it at the end. Leaves in build/demo: the recording with a tone that follows its pitch (WAV), the notes heard (MIDI), the
-# pitch (CSV) and a picture (PNG).
+# pitch (CSV) and a picture (PNG); the tune and the transfers with their spectrograms.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
@@ -15,7 +16,7 @@ esac
 [ -r "$recording" ] || { echo "make run: $recording: no such recording" >&2; exit 1; }
 out=build/demo
 mkdir -p "$out"
-rm -f "$out"/pitch.* "$out"/readings.csv
+rm -f "$out"/pitch.* "$out"/readings.csv "$out"/tune* "$out"/transfer*
 export LV2_PATH=$PWD/build/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 
 server=() jackd=
@@ -52,9 +53,27 @@ jackd=
 build/bin/continuo show "$recording" --track "$out/readings.csv" --midi "$out/pitch.mid" \
     --tone "$out/pitch.wav" --csv "$out/pitch.csv" --plot "$out/pitch.png"
 
+# play|transfer INPUT NAME PRESET: the sound and its picture; the line with its levels is kept for the end.
+levels=()
+render() {
+    local line
+    line=$(build/bin/continuo "$1" "$2" -o "$out/$3.wav" --preset "$4" --plot "$out/$3.png" 2>&1) || { echo "$line" >&2; exit 1; }
+    levels+=("$line")
+}
+echo "playing demo/tune.mid …"
+render play demo/tune.mid tune "Cello"
+render play demo/tune.mid tune-glass-pluck "Glass Pluck"
+echo "playing $recording on other instruments …"
+render transfer "$recording" transfer "Into a Violin"
+render transfer "$recording" transfer-ghost-choir "Ghost Choir"
+
 echo
 echo "in $out:"
 echo "  pitch.wav   the recording (left) and a tone that follows its pitch (right)"
 echo "  pitch.mid   the notes that were heard, with pitch bend"
 echo "  pitch.csv   time, frequency, confidence"
 echo "  pitch.png   spectrogram with the pitch drawn over it"
+echo "  tune.wav, tune-glass-pluck.wav              demo/tune.mid with two presets of Continuo Synth"
+echo "  transfer.wav, transfer-ghost-choir.wav      the recording's pitch and loudness on other instruments"
+echo "  … .png beside each   notes and spectrogram; of a transfer, the recording above it"
+printf '  %s\n' "${levels[@]}"

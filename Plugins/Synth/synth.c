@@ -1,6 +1,8 @@
 /// Continuo Synth and Continuo Transfer: what LV2 asks of the plugins, translated for their engine (CDDSPSynth.h). No signal
 /// processing here.
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE  // strtof_l
+#endif
 #include <stdatomic.h>
 
 #include "../common/plugin.h"
@@ -167,13 +169,15 @@ static void take_controls(Plugin* self) {
     const ProgramState before = state;
     for (uint32_t i = 0; i < layout->link_count; ++i) {
         const Link* link = &layout->links[i];
+        const uint64_t bit = (uint64_t)1 << link->control;
         const float value = port_value(self, link);
-        if (state_has(state, link->control)) {
-            // As bytes: a port that says what is no number would never be equal to itself.
-            if (!memcmp(&value, &self->ports_then[link->control], sizeof value)) continue;
-            state &= ~((uint64_t)1 << link->control);
-        }
         self->io.controls[link->control] = value;
+        if (!(state & bit)) continue;
+        // As bytes: what is no number would never be equal to itself.
+        if (memcmp(&value, &self->ports_then[link->control], sizeof value))
+            state &= ~bit;
+        else
+            self->io.controls[link->control] = self->programs[state_program(state)].values[link->control];
     }
     if (state != before) atomic_store_explicit(&self->program, state, memory_order_release);
     const ProgramState requested = atomic_exchange_explicit(&self->requested, NO_REQUEST, memory_order_acquire);

@@ -14,6 +14,8 @@ public struct Renderer {
         public var seconds: Double?
         /// Seconds after the input's end.
         public var tail = 1.0
+        /// Goes on after that until the output has been silent for 0.3 s, for so many seconds at most; nil: does not.
+        public var settles: Double?
         /// Blocks of 0 frames to the chain's longest, drawn from this seed, and not all of one length.
         public var randomBlocks: UInt64?
         /// Beats a minute of the transport, which rolls from the start.
@@ -44,8 +46,11 @@ public struct Renderer {
 
     /// Renders the chain. It must be fresh: rendered once only.
     ///
+    /// - Parameter progress: called now and then with the share of the work that is done, 0 to 1.
     /// - Throws: `HostError` if files do not fit the chain or cannot be written.
-    public static func render(_ chain: Chain, _ options: Options) throws -> Result {
+    public static func render(
+        _ chain: Chain, _ options: Options, progress: ((Double) -> Void)? = nil
+    ) throws -> Result {
         let settings = chain.settings
         let process = chain.process
         let input = options.input?.mapped(to: chain.audioInputCount) ?? []
@@ -58,7 +63,10 @@ public struct Renderer {
         let inputFrames = input.first?.count ?? 0
         let asked = options.seconds ?? (Double(inputFrames) / settings.sampleRate + options.tail)
         var frames = Int((asked * settings.sampleRate).rounded())
-        process.pointee.limit = UInt64(frames)
+        // Frames that must be quiet, after those asked for, before it ends.
+        let settling = options.settles == nil ? 0 : Int(0.3 * settings.sampleRate)
+        let most = frames + Int(((options.settles ?? 0) * settings.sampleRate).rounded())
+        process.pointee.limit = UInt64(most)
 
         chain.activate()
         defer { chain.deactivate() }
@@ -69,8 +77,9 @@ public struct Renderer {
         if options.trimsLatency {
             skip = chain.askLatency()
             frames += skip
-            process.pointee.limit = UInt64(frames)
+            process.pointee.limit += UInt64(skip)
         }
+        let last = Int(process.pointee.limit)
         var recorder: Recorder?
         if let path = options.output {
             guard chain.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output") }
@@ -87,9 +96,9 @@ public struct Renderer {
         var nextMIDI = options.inputMIDI.startIndex
         let began = ch_now()
 
-        var position = 0
-        while position < frames {
-            var block = min(settings.maximumBlock, frames - position)
+        var position = 0, silent = 0
+        while position < frames || position < last && silent < settling {
+            var block = min(settings.maximumBlock, (position < frames ? frames : last) - position)
             if options.randomBlocks != nil { block = min(block, Int(random.next() % UInt64(settings.maximumBlock + 1))) }
             fillInputs(chain, input, position, block, options.inputMIDI, &nextMIDI)
             process.pointee.transport = ch_transport_at(
@@ -98,6 +107,8 @@ public struct Renderer {
             recorder?.drain()
             events.drain(chain)
             position += block
+            if options.settles != nil { silent = isSilent(process, block) ? silent + block : 0 }
+            progress?(min(1, Double(position) / Double(max(1, frames))))
         }
         try recorder?.finish()
 
@@ -105,6 +116,16 @@ public struct Renderer {
         let elapsed = Double(ch_now() - began) / 1e9
         if elapsed > 0 { report.speed = report.seconds / elapsed }
         return Result(report: report, midi: events.midi, controls: events.controls)
+    }
+
+    /// Whether no output was louder than −90 dBFS.
+    private static func isSilent(_ process: UnsafeMutablePointer<Process>, _ frames: Int) -> Bool {
+        for i in 0..<process.pointee.outputCount {
+            let output = process.pointee.outputs + i
+            guard output.pointee.channel >= 0, let buffer = output.pointee.buffer else { continue }
+            for frame in 0..<frames where !(abs(buffer[frame]) < 3.2e-5) { return false }
+        }
+        return true
     }
 
     private static func fillInputs(

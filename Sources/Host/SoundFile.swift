@@ -40,6 +40,18 @@ public struct SoundFile: Sendable {
         self.init(channels: channels, sampleRate: Int(info.samplerate))
     }
 
+    /// Writes a file; its name's ending says the format (.wav and .aiff in 32-bit float, .flac in 24 bits, .ogg).
+    ///
+    /// - Throws: `HostError.file`.
+    public func write(to path: String) throws {
+        let writer = try SoundFileWriter(path: path, channelCount: max(1, channels.count), sampleRate: sampleRate)
+        for start in stride(from: 0, to: frameCount, by: 65536) {
+            let end = min(frameCount, start + 65536)
+            try writer.write(planar: channels.flatMap { $0[start..<end] }, frames: end - start)
+        }
+        try writer.close()
+    }
+
     /// The same sound in `count` channels: mono goes to all; otherwise channel j goes to channel j modulo `count`, those that
     /// meet averaged.
     func mapped(to count: Int) -> [[Float]] {

@@ -16,6 +16,38 @@ enum MIDIFiles {
         try MIDIFile(name: name, sampleRate: sampleRate, events: messages).write(to: path)
     }
 
+    static func isNoteOn(_ event: TimedMIDI) -> Bool {
+        event.bytes.count == 3 && event.bytes[0] & 0xF0 == 0x90 && event.bytes[2] > 0
+    }
+
+    /// A file's notes, for pictures.
+    /// - Parameters:
+    ///   - delay: seconds that are taken off.
+    ///   - duration: when those end that nothing ends, in seconds.
+    static func notes(_ path: String, delay: Double = 0, until duration: Double) throws -> [NoteSpan] {
+        var sounding: [UInt16: (start: Double, velocity: UInt8)] = [:]
+        var spans: [NoteSpan] = []
+        func end(_ note: UInt16, _ time: Double) {
+            guard let begun = sounding.removeValue(forKey: note) else { return }
+            spans.append(
+                NoteSpan(
+                    start: max(0, begun.start), end: max(begun.start, time), key: Int(note & 0x7F), velocity: Int(begun.velocity)))
+        }
+        for event in try MIDIFile(path: path).timed {
+            let time = event.seconds - delay
+            switch event.message {
+            case .noteOn(let channel, let key, let velocity) where velocity > 0:
+                let note = UInt16(channel) << 8 | UInt16(key)
+                end(note, time)
+                sounding[note] = (time, velocity)
+            case .noteOn(let channel, let key, _), .noteOff(let channel, let key, _): end(UInt16(channel) << 8 | UInt16(key), time)
+            default: break
+            }
+        }
+        for note in sounding.keys.sorted() { end(note, duration) }
+        return spans.sorted { $0.start < $1.start }
+    }
+
     private static func bytes(_ message: MIDIFile.Message) -> [UInt8]? {
         switch message {
         case .noteOff(let channel, let key, let velocity): return [0x80 | channel, key, velocity]

@@ -70,35 +70,13 @@ struct Show: ParsableCommand {
                 title: URL(filePath: input).lastPathComponent,
                 subtitle: "as tracked live: \(share) % voiced" + (table.delay > 0 ? String(format: ", delay %.1f ms taken out", table.delay * 1000) : ""),
                 duration: duration)
+            let played = try midi.map { try MIDIFiles.notes($0, delay: table.delay, until: duration) } ?? []
             picture.panels = [
-                .spectrogram(spectrogram, trace: points), .notes(try notes(table.delay, duration), trace: points),
+                .spectrogram(spectrogram, trace: points), .notes(played, trace: points),
                 .confidence(points, threshold: confidence), .level(points),
             ]
             try picture.write(to: plot)
         }
-    }
-
-    private func notes(_ delay: Double, _ duration: Double) throws -> [NoteSpan] {
-        guard let midi else { return [] }
-        var sounding: [UInt8: (start: Double, velocity: UInt8)] = [:]
-        var spans: [NoteSpan] = []
-        func end(_ key: UInt8, _ time: Double) {
-            guard let note = sounding.removeValue(forKey: key) else { return }
-            spans.append(
-                NoteSpan(start: max(0, note.start), end: max(note.start, time), key: Int(key), velocity: Int(note.velocity)))
-        }
-        for event in try MIDIFile(path: midi).timed {
-            let time = event.seconds - delay
-            switch event.message {
-            case .noteOn(_, let key, let velocity) where velocity > 0:
-                end(key, time)
-                sounding[key] = (time, velocity)
-            case .noteOn(_, let key, _), .noteOff(_, let key, _): end(key, time)
-            default: break
-            }
-        }
-        for key in sounding.keys.sorted() { end(key, duration) }
-        return spans.sorted { $0.start < $1.start }
     }
 
     /// A soft tone at the tracked pitch, as loud as the sound there, silent where there is no sure pitch.

@@ -22,13 +22,48 @@ local function value(processor, label)
   return string.format("%.4g", v)
 end
 
+local function report_synth(processor)
+  for _, label in ipairs { "Instrument", "Vibrato rate", "Room", "Gain", "Formants" } do
+    result("synth_control", (label:gsub(" ", "_")), value(processor, label))
+  end
+end
+
 local function report(processor)
   for _, label in ipairs { "A4", "Shortest note", "Bend range", "Lowest frequency", "Hop", "Confidence threshold" } do
     result("control", (label:gsub(" ", "_")), value(processor, label))
   end
 end
 
-if step == "make" then
+-- An instrument track: notes, Continuo Synth with a preset, one control set by hand.
+local function make_synth(session)
+  local track = session:new_midi_track(
+    ARDOUR.ChanCount(ARDOUR.DataType("midi"), 1), ARDOUR.ChanCount(ARDOUR.DataType("audio"), 2), true,
+    ARDOUR.LuaAPI.new_plugin_info("urn:continuo:synth", ARDOUR.PluginType.LV2), nil, nil, 1, "synth",
+    ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true):front()
+  sleep(1)
+  local synth = track:nth_plugin(0)
+  assert(not synth:isnil(), "no synth")
+  local notes = ARDOUR.LuaAPI.new_plugin(session, "urn:continuo:test:note-player", ARDOUR.PluginType.LV2, "")
+  assert(not notes:isnil(), "no note player")
+  assert(track:add_processor_by_index(notes, 0, nil, true) == 0, "the note player is refused")
+  sleep(1)
+  local plugin = synth:to_insert():plugin(0)
+  local preset = plugin:preset_by_label("French Horn")
+  result("synth_preset", preset and preset.valid and plugin:load_preset(preset) and "loaded" or "refused")
+  sleep(1)
+  assert(ARDOUR.LuaAPI.set_processor_param(synth, controls(synth)["Room"], 0))
+  assert(ARDOUR.LuaAPI.set_processor_param(synth, controls(synth)["Formants"], -2))
+  sleep(1)
+  report_synth(synth)
+end
+
+if step == "synth_make" then
+  local session = create_session(folder, "test", 44100)
+  sleep(1)
+  make_synth(session)
+  session:save_state("")
+  result("saved")
+elseif step == "make" then
   local session = create_session(folder, "test", 44100)
   sleep(1)
   local track = session:new_audio_track(1, 1, nil, 1, "voice", ARDOUR.PresentationInfo.max_order, ARDOUR.TrackMode.Normal, true, true):front()
@@ -57,16 +92,18 @@ else
   assert(session, "no session")
   sleep(1)
   result("unknown", session:unknown_processors():size())
-  local track = session:route_by_name("voice")
-  local pitch = track:nth_plugin(1)
-  report(pitch)
+  if step == "synth_load" then
+    report_synth(session:route_by_name("synth"):nth_plugin(1))
+  else
+    report(session:route_by_name("voice"):nth_plugin(1))
+  end
   if step == "look" then
     quit()
     return
   end
   local export = session:simple_export()
   export:set_folder(os.getenv("OUT"))
-  export:set_name("export")
+  export:set_name(step == "synth_load" and "synth" or "export")
   export:set_range(0, tonumber(os.getenv("FRAMES")))
   result("exported", export:run_export())
   sleep(1)

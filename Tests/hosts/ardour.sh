@@ -36,15 +36,16 @@ END
 recording=$scratch/marked.wav
 "$tests/pad" "$melodies/trumpet.flac" "$recording" mark
 
+session=$scratch/session
 # ardour STEP: its results in $scratch/STEP. Ardour crashes now and then by itself, so a signal means another try.
 ardour() {
     local step=$1 status
     for attempt in 1 2 3; do
-        [ "$step" != make ] || rm -rf "$scratch/session"
-        env STEP="$step" SESSION="$scratch/session" OUT="$scratch/out" FRAMES=$((14 * rate)) PLAYER_FILE="$recording" \
+        case $step in make | synth_make) rm -rf "$session" ;; esac
+        env STEP="$step" SESSION="$session" OUT="$scratch/out" FRAMES=$((14 * rate)) PLAYER_FILE="$recording" \
             NOTE_LOGGER_FILE="$scratch/notes" CONTINUO_MODELS="$models" HOME="$scratch/home" \
             XDG_CONFIG_HOME="$scratch/home/config" XDG_CACHE_HOME="$scratch/home/cache" XDG_DATA_HOME="$scratch/home/data" \
-            LV2_PATH="$(dirname "$bundle"):$tests:$scratch/lv2" \
+            LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):$tests:$scratch/lv2" \
             timeout 120 ardour7-lua "$hosts/ardour.lua" >"$scratch/$step" 2>&1
         status=$?
         [ $status -lt 128 ] && return 0
@@ -112,4 +113,45 @@ find "$scratch" -name 'my own model*.safetensors' -exec rm {} +
 ardour look
 grep -q 'my own model' "$scratch/look" && ok "Ardour, a new process: the model file survives" ||
     not_ok "Ardour, a new process: the model file survives" "$(grep -iE 'continuo|model' "$scratch/look" | head -n 3 | tr '\n' ' ')"
+
+# Continuo Synth, in an instrument track.
+if ! with_synth_weights; then finish; fi
+session=$scratch/synth-session
+ardour synth_make
+if ! grep -q '^result.saved' "$scratch/synth_make"; then
+    not_ok "Ardour: Continuo Synth in an instrument track, set and saved" "$(grep -v WARNING "$scratch/synth_make" | tail -n 2 | tr '\n' ' ')"
+    finish
+fi
+ok "Ardour: Continuo Synth in an instrument track, set and saved"
+for uri in synth transfer; do
+    log=$(sed -n "s/.*path=\"urn:continuo:$uri\" scan-log=\"\([^\"]*\)\" scan-result=\"\([0-9]*\)\".*/\2 \1/p" \
+        "$scratch"/home/config/ardour7/plugin_metadata/scan_log 2>/dev/null | sed 's/&#10;/; /g')
+    [[ $log == 0\ * ]] && ok "Ardour's scan takes urn:continuo:$uri" || not_ok "Ardour's scan takes urn:continuo:$uri" "$log"
+done
+ardour synth_load
+[ "$(result synth_load unknown)" = 0 ] && ok "Ardour, a new process: Continuo Synth is known" ||
+    not_ok "Ardour, a new process: Continuo Synth is known" "$(grep -v WARNING "$scratch/synth_load" | tail -n 2 | tr '\n' ' ')"
+before=$(result synth_make synth_control | sort | tr '\n' ' ')
+values=$(result synth_load synth_control | sort | tr '\n' ' ')
+[ "$(result synth_make synth_preset)" = loaded ] && [ "$values" = "$before" ] && [[ $values == *"Formants -2 "*"Instrument 9 Room 0 "* ]] &&
+    ok "Ardour, a new process: preset and controls of Continuo Synth survive" ||
+    not_ok "Ardour, a new process: preset and controls of Continuo Synth survive" "'$values' for '$before'"
+# Five notes 0.6 s apart, each sounding, silence between them; Ardour makes the loudest sample full scale.
+check "Ardour: an export holds the five notes" python3 - "$scratch/out/synth.wav" <<'END'
+import array, sys
+data = open(sys.argv[1], "rb").read()
+at = data.index(b"data", 36) + 8
+fmt = data.index(b"fmt ")
+channels, rate = int.from_bytes(data[fmt + 10:][:2], "little"), int.from_bytes(data[fmt + 12:][:4], "little")
+samples = array.array("h", data[at:len(data) - (len(data) - at) % (2 * channels)])[::channels]
+step = rate // 100
+loud = [max(abs(value) for value in samples[i:i + step]) > 400 for i in range(0, len(samples) - step, step)]
+onsets, quiet = [], 10
+for place, sounds in enumerate(loud):
+    if sounds and quiet >= 8:
+        onsets.append(place / 100)
+    quiet = 0 if sounds else quiet + 1
+gaps = [round(b - a, 2) for a, b in zip(onsets, onsets[1:])]
+assert len(onsets) == 5 and all(abs(gap - 0.6) < 0.06 for gap in gaps), f"onsets at {onsets} s"
+END
 finish

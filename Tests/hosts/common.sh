@@ -7,11 +7,14 @@ tests=$root/build/tests
 program=${CONTINUO_PROGRAM:-$root/build/bin/continuo}
 bundle=${CONTINUO_PITCH_BUNDLE:-$root/build/lv2/continuo-pitch.lv2}
 library=$bundle/pitch.so
-linked=$root/.build-embedded/release  # what the bundle's library was linked from
+synth_bundle=${CONTINUO_SYNTH_BUNDLE:-$root/build/lv2/continuo-synth.lv2}
+synth_library=$synth_bundle/synth.so
+synth_model=$synth_bundle/models/continuo-synth.safetensors
+linked=$root/.build-embedded/release  # what the bundles' libraries were linked from
 models=${CONTINUO_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/continuo/models}
 melodies=$root/Tests/vectors/melodies
 hosts=$root/Tests/hosts
-export LV2_PATH="$(dirname "$bundle"):/usr/lib/lv2"
+export LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):/usr/lib/lv2"
 mkdir -p "$tests"
 failures=0
 
@@ -38,21 +41,42 @@ compile() {
     shift
     local -a shared=()
     [[ $name != *.so ]] || shared=(-shared -fPIC)
-    pitch_defaults
-    if ! "$clang" -std=gnu2x -Wall -Wextra -Wno-unused-parameter -I"$hosts" -I"$root/Plugins/Pitch/include" -I"$tests" \
+    values pitch pitch/pitch.ttl ""
+    values synth synth/synth.ttl SYNTH_
+    values transfer synth/transfer.ttl TRANSFER_
+    if ! "$clang" -std=gnu2x -Wall -Wextra -Wno-unused-parameter -Wno-unused-const-variable -Wno-unused-function -I"$hosts" \
+        -I"$root/Plugins/Pitch/include" -I"$root/Plugins/Synth/include" -I"$root/Sources/CDDSPSynth/include" -I"$tests" \
         "${shared[@]}" -o "$tests/$name" "$@" >"$tests/$name.log" 2>&1; then
         not_ok "$name compiles" "$(head -n 3 "$tests/$name.log" | tr '\n' ' ')"
         finish
     fi
 }
 
-# The control inputs' defaults, from where they are said: the TTL.
-pitch_defaults() {
+# values NAME TTL PREFIX: build/tests/NAME_values.h: the control ports' defaults, and what the TTL allows of them and of the readings.
+values() {
     local made
-    made=$(awk '/lv2:index/ { port = $2 } /lv2:default/ { printf "    [%s] = %sf,\n", port, ($2 ~ /\./ ? $2 : $2 ".0") }' \
-        ttl/pitch/pitch.ttl)
-    made="static const float pitch_defaults[PORT_COUNT] = {"$'\n'"$made"$'\n'"};"
-    [ "$(cat "$tests/pitch_defaults.h" 2>/dev/null)" = "$made" ] || echo "$made" >"$tests/pitch_defaults.h"
+    made=$(awk -v name="$1" -v prefix="$3" '
+        function number(text) { return (text ~ /\./ ? text : text ".0") "f" }
+        /lv2:index/ { port = $2 }
+        /lv2:default/ { standard[port] = number($2) }
+        /lv2:minimum/ { least[port] = number($2) }
+        /lv2:maximum/ { most[port] = number($2) }
+        function table(what, values, port) {
+            printf "static const float %s_%s[%sPORT_COUNT] = {\n", name, what, prefix
+            for (port in values) printf "    [%s] = %s,\n", port, values[port]
+            print "};"
+        }
+        END { table("defaults", standard); table("minima", least); table("maxima", most) }' "ttl/$2")
+    [ "$(cat "$tests/$1_values.h" 2>/dev/null)" = "$made" ] || echo "$made" >"$tests/$1_values.h"
+}
+
+# relink PLUGIN NAME FLAGS…: build/tests/NAME from the objects that PLUGIN's library was linked from, but for its shim, and FLAGS.
+relink() {
+    local plugin=$1 name=$2
+    shift 2
+    local -a objects
+    mapfile -t objects < <(grep -v "/${plugin,}\.c\.o$" "$linked/Continuo$plugin.product/Objects.LinkFileList")
+    compile "$name" -fvisibility=hidden -I"$root/Sources/CPitchTracker/include" "$@" "${objects[@]}" -Wl,--gc-sections -lm
 }
 
 # Ends a process that this script started, and waits for it.
@@ -68,5 +92,12 @@ stop() {
 with_weights() {
     [ -f "$models/crepe-tiny.safetensors" ] && return 0
     not_ok "weights" "crepe-tiny is not installed in $models, so nothing was tested; get it with: continuo models get crepe-tiny"
+    return 1
+}
+
+# with_synth_weights: the same of Continuo Synth's bundle, which brings its own.
+with_synth_weights() {
+    [ -f "$synth_model" ] && return 0
+    not_ok "weights" "$synth_model is missing, so nothing was tested"
     return 1
 }

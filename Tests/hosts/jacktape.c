@@ -1,5 +1,5 @@
 /// jacktape NAME FILE IN OUT MIDI NOTES: a tape machine on JACK. Plays the mono sound FILE into the port IN, and takes what comes
-/// from the audio port OUT and the MIDI port MIDI. Each MIDI message goes to the text file NOTES as `seconds status first second`,
+/// from the audio port OUT and the MIDI port MIDI (-: none). Each MIDI message goes to the text file NOTES as `seconds status first second`,
 /// with seconds after the sound's first sample. Ends a second after the sound's end.
 ///
 /// Prints `delay N`, the frames after which the sound came back at OUT unchanged (its delay of one period comes from playing and
@@ -104,7 +104,7 @@ int main(int count, char** arguments) {
     if (jack_activate(client)) return 1;
     join(client, jack_port_name(tape.out), arguments[3]);
     join(client, arguments[4], jack_port_name(tape.in));
-    join(client, arguments[5], jack_port_name(tape.midi));
+    if (strcmp(arguments[5], "-")) join(client, arguments[5], jack_port_name(tape.midi));
     usleep(300000);  // connecting may make the server skip a period
     atomic_store(&tape.xruns, 0);
     atomic_store(&tape.playing, true);

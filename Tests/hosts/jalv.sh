@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A real jackd, real jalv, and our own host: the same recording gives the same notes as `continuo render`, and control values,
-# presets and the model file get from one host to another.
+# A real jackd, real jalv, and our own host: the same recording gives the same notes as `continuo render`, Continuo Synth plays from
+# MIDI at once, and control values, presets and the model file get from one host to another.
 #
 # How notes can be compared exactly: the plugin estimates pitch on a grid of hops that begins when it is activated. Where in it a
 # live recording began is read off its note-ons, and render is given the recording with that many samples of silence before it.
 . "$(dirname "$0")/common.sh"
 with_weights || finish
+with_synth_weights || finish
 scratch=$(mktemp -d)
 export JACK_DEFAULT_SERVER=continuo-test-$$-$RANDOM JACK_NO_AUDIO_RESERVATION=1 JACK_NO_START_SERVER=1
 started=()
@@ -28,15 +29,19 @@ started+=($!)
 for _ in $(seq 100); do jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
 jack_lsp >/dev/null 2>&1 || { not_ok "jackd starts" "$(tail -n 2 "$scratch/jackd" | tr '\n' ' ')"; finish; }
 
-# start_jalv ARGUMENTS…: jalv as the client `pitch`, its console at file descriptor 9, what it says in $scratch/jalv.
-start_jalv() {
+# start_jalv ARGUMENTS…: jalv with Continuo Pitch, start_jalv_of NAME PORT ARGUMENTS… with another plugin, as the client NAME, which is
+# there when it has PORT; its console at file descriptor 9, what it says in $scratch/jalv.
+start_jalv() { start_jalv_of pitch midi_out "$@" urn:continuo:pitch; }
+start_jalv_of() {
+    local name=$1 port=$2
+    shift 2
     rm -f "$scratch/console"
     mkfifo "$scratch/console"
     exec 9<>"$scratch/console"
-    stdbuf -oL jalv -n pitch "$@" urn:continuo:pitch <"$scratch/console" >"$scratch/jalv" 2>&1 &
+    stdbuf -oL jalv -n "$name" "$@" <"$scratch/console" >"$scratch/jalv" 2>&1 &
     jalv=$!
     started+=($jalv)
-    for _ in $(seq 100); do jack_lsp 2>/dev/null | grep -q '^pitch:midi_out' && break; sleep 0.1; done
+    for _ in $(seq 100); do jack_lsp 2>/dev/null | grep -q "^$name:$port" && break; sleep 0.1; done
     sleep 0.5
 }
 stop_jalv() {
@@ -155,5 +160,62 @@ if "$program" render urn:continuo:pitch --input "$recording" --record-midi "$scr
 else
     not_ok "continuo host: the notes that render finds" "$late $(tr '\n' ' ' <<<"$said")"
 fi
+
+# Continuo Synth: notes from MIDI, each heard after exactly the latency that it reports, and at its pitch.
+compile jackplayer -O1 "$hosts/jackplayer.c" -ljack -lm
+# play WHAT: five notes through the client `synth`; a frame that was late on a busy machine, or an xrun, means another try.
+play() {
+    local what=$1 said late before latency wrong
+    for attempt in 1 2 3 4 5; do
+        before=$(ask monitors late_frames)
+        said=$("$tests/jackplayer" player synth:control synth:out_left synth:out_right 2>&1) || { not_ok "$what" "$said"; return; }
+        late=$(ask monitors late_frames)
+        latency=$(ask monitors latency)
+        [ "$before" = "$late" ] && [ -n "$late" ] && [[ $said == *"xruns 0" ]] && break
+        note "$what: frames came late ($before, then $late), or sound was lost: try $attempt"
+        before=
+    done
+    [ -n "$before" ] || { not_ok "$what" "in five tries frames came late or sound was lost: $(tail -n 1 <<<"$said")"; return; }
+    # Sound begins with a gate that opens from zero: its first sample that is not may come one later.
+    wrong=$(awk -v latency="${latency%.*}" -v period=256 '/^onset/ {
+        count++
+        if ($2 < latency + period || $2 > latency + period + 1) print "onset", $2, "for", latency + period
+        if ($4 < -60 || $4 > 0) print "level", $4
+        if ($6 < 10) print "pitch", $6
+    } END { if (count != 5) print count, "notes" }' <<<"$said" | head -n 3 | tr '\n' ' ')
+    [ -z "$wrong" ] && ok "$what (latency $(awk -v f="$latency" -v r=$rate 'BEGIN { printf "%.1f ms", f / r * 1000 }'), exact)" ||
+        not_ok "$what" "$wrong"
+}
+start_jalv_of synth out_left urn:continuo:synth
+[ "$(ask monitors status)" = 0.000000 ] && ok "jalv: loads Continuo Synth, a model is ready" ||
+    not_ok "jalv: loads Continuo Synth, a model is ready" "$(tail -n 3 "$scratch/jalv" | tr '\n' ' ')"
+echo "set room 0" >&9
+play "jalv: Continuo Synth plays from MIDI"
+stop_jalv
+"$program" render urn:continuo:synth --seconds 0.1 --preset Flute --control room=0 --control gain=-3 --save-state "$scratch/synth" \
+    >"$scratch/save" 2>&1 || not_ok "a preset of Continuo Synth is applied and saved" "$(tail -n 1 "$scratch/save")"
+start_jalv_of synth out_left -l "$(dirname "$(find "$scratch/synth" -name state.ttl | head -n 1)")" urn:continuo:synth
+values="$(ask controls instrument_a) $(ask controls tremolo) $(ask controls room) $(ask controls gain)"
+[ "$values" = "4.000000 1.500000 0.000000 -3.000000" ] && ok "jalv: Continuo Synth's values from a saved state" ||
+    not_ok "jalv: Continuo Synth's values from a saved state" "$values"
+play "jalv: Continuo Synth plays with a preset"
+stop_jalv
+
+# Continuo Transfer: a recording in, its pitch read and something heard.
+start_jalv_of transfer out_left urn:continuo:transfer
+"$tests/jacktape" tape "$recording" transfer:in transfer:out_left - "$scratch/notes" >/dev/null 2>&1 &
+taped=$!
+heard=
+for _ in $(seq 60); do
+    pitch=$(ask monitors pitch)
+    awk -v pitch="$pitch" 'BEGIN { exit !(pitch > 40 && pitch < 100) }' && heard=$pitch && break
+    sleep 0.1
+done
+kill $taped 2>/dev/null
+wait $taped 2>/dev/null
+[ -n "$heard" ] && ok "jalv: Continuo Transfer hears a recording (note $heard)" ||
+    not_ok "jalv: Continuo Transfer hears a recording" "pitch '$pitch', status $(ask monitors status)"
+stop_jalv
+
 kill -0 "${started[0]}" 2>/dev/null && ok "jackd still runs" || not_ok "jackd still runs" "$(tail -n 2 "$scratch/jackd" | tr '\n' ' ')"
 finish

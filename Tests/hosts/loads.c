@@ -3,7 +3,7 @@
 /// - loads BUNDLE --time: only the milliseconds of this process's first dlopen
 #include <malloc.h>
 
-#include "lv2host.h"
+#include SUBJECT  // pitch_host.h or synth_host.h
 
 static long status_field(const char* name) {
     char line[256];
@@ -58,7 +58,7 @@ static bool is_mapped(void) {
     char line[8192];
     bool found = false;
     FILE* file = fopen("/proc/self/maps", "r");
-    while (file && fgets(line, sizeof line, file)) found |= strstr(line, "/pitch.so") != NULL;
+    while (file && fgets(line, sizeof line, file)) found |= strstr(line, "/" PLUGIN_SO) != NULL;
     if (file) fclose(file);
     return found;
 }
@@ -66,7 +66,7 @@ static bool is_mapped(void) {
 int main(int count, char** arguments) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     const char* bundle = arguments[1];
-    snprintf(path, sizeof path, "%s/pitch.so", bundle);
+    snprintf(path, sizeof path, "%s/" PLUGIN_SO, bundle);
     if (count > 2) {
         const double start = seconds_now();
         load();

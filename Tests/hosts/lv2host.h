@@ -1,5 +1,6 @@
-/// The smallest LV2 host that can put Continuo Pitch through its paces: its own URID map, its own log, and every buffer ending at
-/// a page that may not be touched, so that one sample or byte too far is a crash in the shipped binary.
+/// The smallest LV2 host that can put a plugin through its paces: its own URID map, its own log, and every buffer ending at a page
+/// that may not be touched, so that one sample or byte too far is a crash in the shipped binary. pitch_host.h and synth_host.h
+/// build a `Plugin` on it, each with its ports.
 #ifndef LV2HOST_H
 #define LV2HOST_H
 
@@ -27,13 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pitch_ports.h"
-#include "pitch_defaults.h"
-
-#define PITCH_URI "urn:continuo:pitch"
-#define MODEL_FILE_URI PITCH_URI "#modelFile"
 #define LONGEST_BLOCK 8192
-#define MIDI_CAPACITY 16384
+#define CONTROL_CAPACITY 32768
 #define NOTIFY_CAPACITY 8192
 
 // MARK: URIDs
@@ -95,7 +91,7 @@ static inline void guarded_free(void* memory, size_t bytes) {
     munmap((uint8_t*)memory + bytes - pages, pages + page);
 }
 
-// MARK: The plugin
+// MARK: The library
 
 typedef struct {
     LV2_URID_Map map;
@@ -136,20 +132,20 @@ typedef struct {
     char bundle[4096];
 } Library;
 
-/// Loads the bundle's library, or ends the program.
-static inline Library library_open(const char* bundle, const char* library) {
+/// Loads the bundle's library `so` (or another one, `library`) and takes its plugin `number`, or ends the program.
+static inline Library library_load(const char* bundle, const char* library, const char* so, uint32_t number) {
     Library l = {0};
     char path[8192];
     snprintf(l.bundle, sizeof l.bundle, "%s", bundle);
     snprintf(path, sizeof path, "%s", library ? library : "");
-    if (!library) snprintf(path, sizeof path, "%s/pitch.so", bundle);
+    if (!library) snprintf(path, sizeof path, "%s/%s", bundle, so);
     l.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!l.library) {
         fprintf(stderr, "%s\n", dlerror());
         exit(2);
     }
     DescriptorFunction function = (DescriptorFunction)dlsym(l.library, "lv2_descriptor");
-    l.descriptor = function ? function(0) : NULL;
+    l.descriptor = function ? function(number) : NULL;
     if (!l.descriptor) {
         fprintf(stderr, "%s: no descriptor\n", path);
         exit(2);
@@ -157,124 +153,10 @@ static inline Library library_open(const char* bundle, const char* library) {
     return l;
 }
 
-typedef struct {
-    const LV2_Descriptor* descriptor;
-    LV2_Handle handle;
-    float controls[PORT_COUNT];
-    /// LONGEST_BLOCK floats each; a shorter block lies at their end.
-    float *in, *out, *cv_pitch, *cv_gate, *cv_level;
-    LV2_Atom_Sequence *control, *notify, *midi;  ///< control: CONTROL_CAPACITY bytes
-    Features features;
-} Plugin;
-
-#define CONTROL_CAPACITY 32768
-
-/// Connects all ports for a block of `frames`.
-static inline void plugin_connect(Plugin* p, uint32_t frames) {
-    const LV2_Descriptor* d = p->descriptor;
-    for (uint32_t port = 0; port < PORT_COUNT; ++port) d->connect_port(p->handle, port, &p->controls[port]);
-    d->connect_port(p->handle, PORT_control, p->control);
-    d->connect_port(p->handle, PORT_notify, p->notify);
-    d->connect_port(p->handle, PORT_midi_out, p->midi);
-    const uint32_t skip = LONGEST_BLOCK - frames;
-    d->connect_port(p->handle, PORT_in, p->in + skip);
-    d->connect_port(p->handle, PORT_out, p->out + skip);
-    d->connect_port(p->handle, PORT_cv_pitch, p->cv_pitch + skip);
-    d->connect_port(p->handle, PORT_cv_gate, p->cv_gate + skip);
-    d->connect_port(p->handle, PORT_cv_level, p->cv_level + skip);
-}
-
-static inline void plugin_prepare_atoms(Plugin* p) {
-    p->notify->atom = (LV2_Atom){NOTIFY_CAPACITY - sizeof(LV2_Atom), urid(LV2_ATOM__Chunk)};
-    p->midi->atom = (LV2_Atom){MIDI_CAPACITY - sizeof(LV2_Atom), urid(LV2_ATOM__Chunk)};
-}
-
-static inline void plugin_clear_control(Plugin* p) {
-    p->control->atom = (LV2_Atom){sizeof(LV2_Atom_Sequence_Body), urid(LV2_ATOM__Sequence)};
-    p->control->body = (LV2_Atom_Sequence_Body){0, 0};
-}
-
-/// A plugin with all buffers and default settings, not yet activated. NULL if it refuses.
-static inline Plugin* plugin_make(Library* l, double rate, int32_t nominal_block) {
-    Plugin* p = calloc(1, sizeof *p);
-    p->descriptor = l->descriptor;
-    p->handle = l->descriptor->instantiate(l->descriptor, rate, l->bundle, host_features(&p->features, nominal_block));
-    if (!p->handle) {
-        free(p);
-        return NULL;
-    }
-    float** const audio[] = {&p->in, &p->out, &p->cv_pitch, &p->cv_gate, &p->cv_level};
-    for (int i = 0; i < 5; ++i) *audio[i] = guarded(LONGEST_BLOCK * sizeof(float));
-    p->control = guarded(CONTROL_CAPACITY);
-    p->notify = guarded(NOTIFY_CAPACITY);
-    p->midi = guarded(MIDI_CAPACITY);
-    for (int i = 0; i < PORT_COUNT; ++i) p->controls[i] = pitch_defaults[i];
-    plugin_clear_control(p);
-    plugin_prepare_atoms(p);
-    plugin_connect(p, 0);
-    return p;
-}
-
-static inline void plugin_free(Plugin* p) {
-    p->descriptor->cleanup(p->handle);
-    float* const audio[] = {p->in, p->out, p->cv_pitch, p->cv_gate, p->cv_level};
-    for (int i = 0; i < 5; ++i) guarded_free(audio[i], LONGEST_BLOCK * sizeof(float));
-    guarded_free(p->control, CONTROL_CAPACITY);
-    guarded_free(p->notify, NOTIFY_CAPACITY);
-    guarded_free(p->midi, MIDI_CAPACITY);
-    free(p);
-}
-
-static inline void plugin_activate(Plugin* p) {
-    if (p->descriptor->activate) p->descriptor->activate(p->handle);
-}
-
-/// Runs a block of `frames` samples from `input` (NULL: silence); the output lies at `plugin_output`.
-static inline void plugin_run(Plugin* p, const float* input, uint32_t frames) {
-    float* place = p->in + (LONGEST_BLOCK - frames);
-    if (input)
-        memcpy(place, input, frames * sizeof(float));
-    else
-        memset(place, 0, frames * sizeof(float));
-    plugin_prepare_atoms(p);
-    plugin_connect(p, frames);
-    p->descriptor->run(p->handle, frames);
-}
-static inline const float* plugin_output(const Plugin* p, uint32_t frames) { return p->out + (LONGEST_BLOCK - frames); }
-
-/// Writes a patch:Set of the model file as the control port's only event.
-static inline void plugin_set_model_file(Plugin* p, const char* path) {
-    LV2_Atom_Forge forge;
-    LV2_Atom_Forge_Frame sequence, object;
-    lv2_atom_forge_init(&forge, &p->features.map);
-    lv2_atom_forge_set_buffer(&forge, (uint8_t*)p->control, CONTROL_CAPACITY);
-    lv2_atom_forge_sequence_head(&forge, &sequence, 0);
-    lv2_atom_forge_frame_time(&forge, 0);
-    lv2_atom_forge_object(&forge, &object, 0, urid(LV2_PATCH__Set));
-    lv2_atom_forge_key(&forge, urid(LV2_PATCH__property));
-    lv2_atom_forge_urid(&forge, urid(MODEL_FILE_URI));
-    lv2_atom_forge_key(&forge, urid(LV2_PATCH__value));
-    lv2_atom_forge_path(&forge, path, (uint32_t)strlen(path));
-    lv2_atom_forge_pop(&forge, &object);
-    lv2_atom_forge_pop(&forge, &sequence);
-}
-
 static inline double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-/// Runs short silent blocks until the status port says that no model is being loaded; its last value, or −1 after 30 s.
-static inline int plugin_settle(Plugin* p) {
-    const double end = seconds_now() + 30;
-    plugin_clear_control(p);
-    do {
-        plugin_run(p, NULL, 16);
-        if (p->controls[PORT_status] != 1) return (int)p->controls[PORT_status];
-        usleep(1000);
-    } while (seconds_now() < end);
-    return -1;
 }
 
 // MARK: Test sound

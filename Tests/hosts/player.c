@@ -1,6 +1,9 @@
-/// A test's LV2 plugin: while the host renders offline it plays the mono sound file that PLAYER_FILE names, from three seconds
+/// A test's LV2 plugins: while the host renders offline one plays the mono sound file that PLAYER_FILE names, from three seconds
 /// after that began (before the rendered range there is a run-up); otherwise it is silent.
+#include <lv2/atom/forge.h>
 #include <lv2/core/lv2.h>
+#include <lv2/core/lv2_util.h>
+#include <lv2/midi/midi.h>
 #include <sndfile.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -46,5 +49,57 @@ static void cleanup(LV2_Handle instance) {
     free(instance);
 }
 
-static const LV2_Descriptor descriptor = {"urn:continuo:test:player", instantiate, connect_port, NULL, run, NULL, cleanup, NULL};
-LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index == 0 ? &descriptor : NULL; }
+// The other one plays notes: A3, E4, A4, C5, A2, 0.6 s apart, each 0.3 s long.
+
+typedef struct {
+    const void* ports[4];  // freewheeling, MIDI in (ignored), MIDI out
+    LV2_Atom_Forge forge;
+    LV2_URID midi_event;
+    int64_t position, rate;  // the position counts from minus three seconds
+} NotePlayer;
+
+static LV2_Handle instantiate_notes(const LV2_Descriptor* descriptor, double rate, const char* path,
+                                    const LV2_Feature* const* features) {
+    (void)descriptor, (void)path;
+    LV2_URID_Map* map = lv2_features_data(features, LV2_URID__map);
+    if (!map) return NULL;
+    NotePlayer* self = calloc(1, sizeof *self);
+    lv2_atom_forge_init(&self->forge, map);
+    self->midi_event = map->map(map->handle, LV2_MIDI__MidiEvent);
+    self->rate = (int64_t)rate;
+    self->position = -3 * self->rate;
+    return self;
+}
+
+static void connect_notes(LV2_Handle instance, uint32_t port, void* data) {
+    if (port < 4) ((NotePlayer*)instance)->ports[port] = data;
+}
+
+static void run_notes(LV2_Handle instance, uint32_t frames) {
+    NotePlayer* self = instance;
+    static const uint8_t keys[] = {57, 64, 69, 72, 45};
+    LV2_Atom_Sequence* out = (LV2_Atom_Sequence*)self->ports[2];
+    LV2_Atom_Forge_Frame sequence;
+    lv2_atom_forge_set_buffer(&self->forge, (uint8_t*)out, out->atom.size);
+    lv2_atom_forge_sequence_head(&self->forge, &sequence, 0);
+    if (*(const float*)self->ports[0] > 0) {
+        for (uint32_t i = 0; i < frames; ++i, ++self->position)
+            for (int64_t note = 0; note < 5; ++note) {
+                const int64_t at = self->position - note * self->rate * 6 / 10;
+                if (at != 0 && at != self->rate * 3 / 10) continue;
+                const uint8_t bytes[] = {at == 0 ? 0x90 : 0x80, keys[note], 100};
+                lv2_atom_forge_frame_time(&self->forge, i);
+                lv2_atom_forge_atom(&self->forge, 3, self->midi_event);
+                lv2_atom_forge_write(&self->forge, bytes, 3);
+            }
+    }
+    lv2_atom_forge_pop(&self->forge, &sequence);
+}
+
+static void cleanup_notes(LV2_Handle instance) { free(instance); }
+
+static const LV2_Descriptor descriptors[] = {
+    {"urn:continuo:test:player", instantiate, connect_port, NULL, run, NULL, cleanup, NULL},
+    {"urn:continuo:test:note-player", instantiate_notes, connect_notes, NULL, run_notes, NULL, cleanup_notes, NULL},
+};
+LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index < 2 ? &descriptors[index] : NULL; }

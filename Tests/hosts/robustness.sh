@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# What hosts do to the plugin, and worse (robustness.c says what): the bundle as it ships, then the same code with its C parts
-# under the address and undefined-behaviour sanitizers, which also look for leaks.
+# What hosts do to the plugins, and worse (robustness.c and robustness_synth.c say what): the bundles as they ship, then the same code
+# with its C parts under the address and undefined-behaviour sanitizers, which also look for leaks.
 . "$(dirname "$0")/common.sh"
 with_weights || finish
+with_synth_weights || finish
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-mkdir "$scratch/empty" "$scratch/models"
+mkdir "$scratch/empty" "$scratch/models" "$scratch/bare.lv2"
 
-compile robustness -g -O1 "$hosts/robustness.c" -ldl -lm -lpthread
-
-# The plugin linked once more from the same objects, but for its shim, compiled anew.
 sanitize=(-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fuse-ld=lld)
-mapfile -t objects < <(grep -v '/pitch\.c\.o$' "$linked/ContinuoPitch.product/Objects.LinkFileList")
-compile pitch-sanitized.so "${sanitize[@]}" -fvisibility=hidden -I"$root/Sources/CPitchTracker/include" \
-    "$root/Plugins/Pitch/pitch.c" "${objects[@]}" -Wl,--gc-sections -lm
+compile robustness -g -O1 "$hosts/robustness.c" -ldl -lm -lpthread
 compile robustness-sanitized "${sanitize[@]}" "$hosts/robustness.c" -ldl -lm -lpthread
+compile robustness-synth -g -O1 "$hosts/robustness_synth.c" -ldl -lm -lpthread
+compile robustness-synth-sanitized "${sanitize[@]}" "$hosts/robustness_synth.c" -ldl -lm -lpthread
+# The plugins linked once more from the same objects, but for their shims, compiled anew.
+relink Pitch pitch-sanitized.so "${sanitize[@]}" "$root/Plugins/Pitch/pitch.c"
+relink Synth synth-sanitized.so "${sanitize[@]}" "$root/Plugins/Synth/synth.c"
 
 # judge NAME EXPECTED COMMAND…: passes a program's checks on. It must have made EXPECTED of them, and end by itself.
 judge() {
@@ -28,14 +29,26 @@ judge() {
     if [ $status -gt 1 ] || [ "$lines" -lt "$expected" ] || grep -qE 'Sanitizer|runtime error' "$scratch/errors"; then
         not_ok "${name}runs to its end" "status $status after $lines checks, in $(grep '^# ' "$scratch/errors" | tail -n 1); $(
             grep -E 'ERROR|SUMMARY|runtime error' "$scratch/errors" | head -n 3 | tr '\n' ' ')"
-        sed 's/^/#     /' "$scratch/errors" | grep -v 'Continuo Pitch:' | head -n 40
+        sed 's/^/#     /' "$scratch/errors" | grep -vE 'Continuo (Pitch|Synth|Transfer):' | head -n 40
     else
         ok "${name}runs to its end"
     fi
 }
-judge "" 36 "$tests/robustness" "$bundle" "$models" "$scratch/models"
-judge "" 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness" --no-weights "$bundle"
-judge "sanitized: " 36 "$tests/robustness-sanitized" "$bundle" "$models" "$scratch/models" "$tests/pitch-sanitized.so"
-judge "sanitized: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness-sanitized" --no-weights "$bundle" \
+judge "pitch: " 36 "$tests/robustness" "$bundle" "$models" "$scratch/models"
+judge "pitch: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness" --no-weights "$bundle"
+judge "pitch, sanitized: " 36 "$tests/robustness-sanitized" "$bundle" "$models" "$scratch/models" "$tests/pitch-sanitized.so"
+judge "pitch, sanitized: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness-sanitized" --no-weights "$bundle" \
     "$tests/pitch-sanitized.so"
+
+# The bundle without its weights.
+cp -r "$synth_bundle/." "$scratch/bare.lv2/"
+rm -r "$scratch/bare.lv2/models"
+for plugin in synth transfer; do
+    judge "$plugin: " 34 "$tests/robustness-synth" $plugin "$synth_bundle" "$synth_model" "$scratch/models"
+    judge "$plugin: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness-synth" --no-weights $plugin "$scratch/bare.lv2"
+    judge "$plugin, sanitized: " 34 "$tests/robustness-synth-sanitized" $plugin "$synth_bundle" "$synth_model" "$scratch/models" \
+        "$tests/synth-sanitized.so"
+    judge "$plugin, sanitized: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness-synth-sanitized" --no-weights $plugin \
+        "$scratch/bare.lv2" "$tests/synth-sanitized.so"
+done
 finish

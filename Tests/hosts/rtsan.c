@@ -5,7 +5,7 @@
 /// Freewheeling is left out: there run() waits on purpose. Prints `blocks N notes M`.
 #include <sndfile.h>
 
-#include "lv2host.h"
+#include "pitch_host.h"
 
 /// What the sanitizer watches: everything below this call.
 static void run_in_real_time(Plugin* p, uint32_t frames) __attribute__((nonblocking)) __attribute__((noinline));

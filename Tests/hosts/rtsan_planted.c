@@ -1,14 +1,10 @@
-/// Continuo Pitch with a fault planted in its run(), for the real-time sanitizer to find. PLANT: 1 allocates, 2 locks a mutex,
-/// 3 sleeps, 4 writes to a file.
+/// Continuo Pitch, or with PLANT_SYNTH Continuo Synth, with a fault planted in its run(), for the real-time sanitizer to find. PLANT:
+/// 1 allocates, 2 locks a mutex, 3 sleeps, 4 writes to a file.
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "CPitchTracker.h"
-
-static void planted_process(continuo_pitch* tracker, continuo_pitch_io* io) {
-    continuo_pitch_process(tracker, io);
-    if (io->frequency <= 0) return;  // only once a pitch was heard, so that the sound must have come this far
+static void fault(void) {
 #if PLANT == 1
     void* volatile memory = malloc(64);
     free(memory);
@@ -23,5 +19,21 @@ static void planted_process(continuo_pitch* tracker, continuo_pitch_io* io) {
 #endif
 }
 
+// Only once there was something to hear, so that the sound must have come this far.
+#ifdef PLANT_SYNTH
+#include "CDDSPSynth.h"
+static void planted_process(continuo_synth* synth, continuo_synth_io* io) {
+    continuo_synth_process(synth, io);
+    if (io->pitch > 0) fault();
+}
+#define continuo_synth_process planted_process
+#include "../../Plugins/Synth/synth.c"
+#else
+#include "CPitchTracker.h"
+static void planted_process(continuo_pitch* tracker, continuo_pitch_io* io) {
+    continuo_pitch_process(tracker, io);
+    if (io->frequency > 0) fault();
+}
 #define continuo_pitch_process planted_process
 #include "../../Plugins/Pitch/pitch.c"
+#endif
