@@ -18,17 +18,20 @@ import Testing
         var nextFrame = 1, due = 1
         var denied = 0, given = 0, taken = 0
 
+        // The first fault alone: after it nothing holds.
+        var fault = ""
+        func check(_ holds: Bool, _ what: String) { if !holds, fault.isEmpty { fault = what } }
         func audioFrame() {
             let slot = slots.acquire(frame: nextFrame, freewheeling: false)
             if slot == FrameSlots.none {
                 denied += 1
             } else {
                 given += 1
-                #expect(slot < slots.capacity)
-                #expect(!requests.contains { $0.slot == slot }, "in a request")
-                #expect(running?.slot != slot, "in the engine's hands")
-                #expect(!held.contains { $0.slot == slot }, "held")
-                #expect(!answers.contains { $0.slot == slot && $0.frame >= due }, "still to be taken")
+                check(slot < slots.capacity, "no slot at all")
+                check(!requests.contains { $0.slot == slot }, "in a request")
+                check(running?.slot != slot, "in the engine's hands")
+                check(!held.contains { $0.slot == slot }, "held")
+                check(!answers.contains { $0.slot == slot && $0.frame >= due }, "still to be taken")
                 slots.settings(slot).pointee.instrumentA = nextFrame
             }
             if requests.count < queueCapacity { requests.append((nextFrame, slot)) }
@@ -40,11 +43,11 @@ import Testing
                 let answer = answers.first { $0.frame == due }
                 answers.removeAll { $0.frame == due }
                 let slot = slots.take(frame: due, result: answer?.slot)
-                #expect(slot == (answer?.slot ?? FrameSlots.none), "every answer in time can be taken")
+                check(slot == (answer?.slot ?? FrameSlots.none), "an answer in time cannot be taken")
                 if slot != FrameSlots.none {
                     taken += 1
-                    #expect(slots.settings(slot).pointee.instrumentA == due)
-                    #expect(slots.settings(slot).pointee.morph == Float(due))
+                    check(slots.settings(slot).pointee.instrumentA == due, "another frame's controls")
+                    check(slots.settings(slot).pointee.morph == Float(due), "another frame's sound")
                     held.append((due, slot))
                 }
                 due += 1
@@ -56,13 +59,13 @@ import Testing
             // Passed over, as an overloaded stream does: the engine never hears of it.
             if request.frame < due, Int.random(in: 0..<3, using: &random) > 0 { return }
             running = request
-            if request.slot >= 0 { #expect(slots.settings(request.slot).pointee.instrumentA == request.frame) }
+            guard request.slot >= 0 else { return }
+            check(slots.settings(request.slot).pointee.instrumentA == request.frame, "written before the engine saw it")
         }
         func end() {
             guard let job = running else { return }
             if job.slot >= 0 {
-                // Nobody wrote into it meanwhile.
-                #expect(slots.settings(job.slot).pointee.instrumentA == job.frame)
+                check(slots.settings(job.slot).pointee.instrumentA == job.frame, "written while the engine worked")
                 slots.settings(job.slot).pointee.morph = Float(job.frame)
             }
             slots.finish(frame: job.frame)
@@ -82,6 +85,7 @@ import Testing
                 deliver()
             }
         }
+        #expect(fault == "")
         #expect(given > 0 && (denied > 0 || taken > 0))
         // Everything comes home: when the engine has caught up, all slots go round again.
         for job in held { slots.release(job.slot) }
@@ -100,6 +104,7 @@ import Testing
         _ = slots.take(frame: nextFrame, result: nil)
         slots.finish(frame: nextFrame)
         let all = (1...slots.capacity).map { slots.acquire(frame: nextFrame + $0, freewheeling: false) }
+        #expect(fault == "")
         #expect(all.sorted() == Array(0..<slots.capacity))
         #expect(slots.acquire(frame: nextFrame + 100, freewheeling: false) == FrameSlots.none)
     }
