@@ -89,13 +89,12 @@ def main():
         pitch, loudness, f0 = data.pitch[part][None], data.loudness[part][None], data.f0[part][None]
         recording = torch.from_numpy(data.audio[index].astype(np.float32) / 32767)
         embedding = decoder.embedding[instrument].expand(1, pitch.shape[1], -1)
-        made = []
         measured = torch.cat([data.harmonics[part], data.noise[part]], 1).float()[None]
         spectra = [decoder(pitch, loudness, embedding)[0], measured]
-        for logs in spectra + [mean[instrument].expand(1, pitch.shape[1], -1) for mean in means]:
-            amplitudes, densities = decoder.impose(logs, pitch, loudness)
-            sound = synthesis.sound(f0, loudness, amplitudes, densities, torch.Generator().manual_seed(index))[0]
-            made.append(torch.round(sound * 32767) / 32767)  # 16 bits, like the recording
+        spectra += [mean[instrument].expand(1, pitch.shape[1], -1) for mean in means]
+        amplitudes, densities = decoder.impose(torch.cat(spectra), pitch, loudness)
+        made = synthesis.sound(f0[0], loudness, amplitudes, densities, torch.Generator().manual_seed(index))
+        made = torch.round(made * 32767) / 32767  # 16 bits, like the recording
         wanted = recording[: len(made[0])]
         distances = [losses.spectral(sound[None], wanted[None]).item() for sound in made]
         heard = measure.loudness(made[0].numpy(), pitch.shape[1] - 1)

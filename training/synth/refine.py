@@ -21,7 +21,7 @@ from dataset import Phrases
 from instruments import NAMES
 
 BATCH, FRAMES, HEARD = 8, 224, 100  # of each crop a stretch of HEARD frames is synthesised
-REGRESSION = 0.12
+HARMONIC_REGRESSION, NOISE_REGRESSION = 0.1, 0.03
 
 
 def excerpts(data, crops, first, frames):
@@ -88,7 +88,7 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = float(arguments.rate * min(1, (step + 1) / 50) * (0.02 + 0.98 * (0.5 + 0.5 * np.cos(np.pi * share))))
         d, h, n = distance(decoder, data, data.crops(random, BATCH, FRAMES), random, step)
-        loss = d + REGRESSION * (h + train.NOISE_WEIGHT * n)
+        loss = d + HARMONIC_REGRESSION * h + NOISE_REGRESSION * n
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 3)
@@ -105,6 +105,7 @@ def main():
                 log.write(json.dumps(line) + "\n")
             print(step, line["seconds"], np.round(line["train"], 3), np.round(line["test"], 3), flush=True)
             sums = []
+        if step % 50 == 0 or step == arguments.steps:
             train.save(last, decoder, decoder=average.values, raw=decoder.state_dict(), optimizer=optimizer.state_dict(),
                        step=step, seconds=time.time() - begun)
 

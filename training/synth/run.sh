@@ -18,7 +18,7 @@ for worker in 0 1; do
 done
 for worker in "${workers[@]}"; do wait "$worker"; done
 "$python" profiles.py "$work/data" "$work/profiles.npz"
-export OMP_NUM_THREADS=2
+# One thread each: two that wait for each other on busy cores are several times slower.
 nice -n 19 "$python" train.py --data "$work/data" --run "$work/decoder" --width "$width" --state "$width" \
     --steps "${STEPS:-5000}"
 nice -n 19 "$python" refine.py --data "$work/data" --run "$work/refined" --start "$work/decoder/last.pt" \

@@ -19,18 +19,21 @@ def phase(f0):
     return torch.remainder(cycles * (HOP / RATE), 1).reshape(-1)
 
 
-def harmonic_sound(f0, amplitudes, start=None):
-    """f0 [T], amplitudes [T, 128] → [(T − 1)·192] samples. start: phases in cycles [128], 0 by default."""
-    frames = len(f0)
+def harmonic_sound(f0, amplitudes):
+    """f0 [T], amplitudes [T, 128] or [V, T, 128] of several spectra → [(T − 1)·192] or [V, …] samples."""
+    several = amplitudes if amplitudes.dim() == 3 else amplitudes[None]
     count = max(1, min(network.HARMONICS, int(network.FADE_TO / f0.min())))
-    cycles = phase(f0)[:, None] * torch.arange(1, count + 1)
-    if start is not None:
-        cycles = cycles + start[:count]
-    sines = torch.sin(torch.remainder(cycles, 1).float() * (2 * math.pi)).reshape(frames - 1, HOP, count)
-    ends = torch.stack([amplitudes[:-1, :count], amplitudes[1:, :count]], -1)
-    pair = torch.bmm(sines, ends)
-    x = torch.arange(HOP) / HOP
-    return (pair[..., 0] * (1 - x) + pair[..., 1] * x).reshape(-1)
+    number = torch.arange(1, count + 1)
+    x = (torch.arange(HOP) / HOP)[None, :, None]
+    cycles = phase(f0).reshape(len(f0) - 1, HOP, 1)
+    pieces = []
+    for a in range(0, len(cycles), 64):  # pieces that stay in the processor's cache
+        turns = cycles[a: a + 64] * number
+        sines = torch.sin((turns - turns.floor()).float() * (2 * math.pi))
+        ends = several[:, a: a + sines.shape[0] + 1, :count].permute(1, 2, 0)  # [frames, K, V]
+        pieces.append(torch.bmm(sines, ends[:-1]) * (1 - x) + torch.bmm(sines, ends[1:]) * x)
+    sound = torch.cat(pieces).reshape(-1, several.shape[0]).T
+    return sound if amplitudes.dim() == 3 else sound[0]
 
 
 RESPONSE = torch.from_numpy(network.node_weights(torch.arange(2 * HOP + 1).numpy() * RATE / (4 * HOP))).float()
@@ -51,8 +54,11 @@ def noise_sound(densities, generator=None):
 
 
 def sound(f0, loudness, amplitudes, densities, generator=None):
-    """[B, T] and [B, T, …] → [B, (T − 1)·192]. Frames at the loudness floor are silent."""
+    """[B, T] and [B, T, …] → [B, (T − 1)·192]. Frames at the loudness floor are silent. f0 [T] may serve the whole batch."""
     audible = (loudness > network.LOUDNESS_FLOOR + 0.5).float()[..., None]
     amplitudes, densities = amplitudes * audible, densities * audible
-    harmonics = torch.stack([harmonic_sound(f, a) for f, a in zip(f0, amplitudes)])
+    if f0.dim() == 1:
+        harmonics = harmonic_sound(f0, amplitudes)
+    else:
+        harmonics = torch.stack([harmonic_sound(f, a) for f, a in zip(f0, amplitudes)])
     return harmonics + noise_sound(densities, generator)

@@ -122,6 +122,7 @@ def main():
                 log.write(json.dumps(line) + "\n")
             print(step, line["seconds"], np.round(line["train"], 3), np.round(mean, 3), flush=True)
             sums = []
+        if step % 50 == 0 or step == arguments.steps:
             save(last, decoder, decoder=average.values, raw=decoder.state_dict(), optimizer=optimizer.state_dict(),
                  step=step, seconds=time.time() - begun)
 
