@@ -119,7 +119,8 @@ if !embedded && !threadSanitizer {
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
-            name: "continuo-bench", dependencies: ["PitchTracker", "DDSPSynth", "Neural", "Signal", "Media", "COpenBLAS", "CRealtime"],
+            name: "continuo-bench",
+            dependencies: ["PitchTracker", "DDSPSynth", "CDDSPSynth", "Neural", "Signal", "Media", "COpenBLAS", "CRealtime"],
             path: "Benchmarks/continuo-bench"),
         .testTarget(name: "KernelsTests", dependencies: ["KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "Neural", "CRealtime"]),
         .testTarget(name: "NeuralTests", dependencies: ["Neural", "CRealtime"]),

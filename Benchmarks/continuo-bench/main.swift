@@ -6,6 +6,8 @@ case "kernels": benchmarkKernels()
 case "crepe": benchmarkCREPE(Array(arguments.dropFirst(2)))
 case "activations": dumpActivations(Array(arguments.dropFirst(2)))
 case "synth": benchmarkSynth(Array(arguments.dropFirst(2)))
+case "engine": benchmarkEngine(Array(arguments.dropFirst(2)))
+case "transfer": benchmarkTransfer(Array(arguments.dropFirst(2)))
 case "loop": loopInput(Array(arguments.dropFirst(2)))
 default:
     print(
@@ -13,6 +15,8 @@ default:
         usage: continuo-bench kernels
                continuo-bench crepe [--model tiny|full] [--seconds N] [--batch N]
                continuo-bench synth [MODEL]
+               continuo-bench engine [MODEL]
+               continuo-bench transfer MODEL WEIGHTS RECORDING…
                continuo-bench loop SECONDS OUT.wav IN…
                continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]
         """)

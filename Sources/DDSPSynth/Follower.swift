@@ -45,6 +45,8 @@ public struct Follower {
     private var unpitched = 0
     /// dB: how far the voice is faded out, for want of pitch or level.
     private var fade: Float = Follower.gone
+    /// Frames in which there was sound.
+    private var openFrames = 0
     /// The input's loudness in its loud moments, dB.
     private var peak = Follower.usualPeak
 
@@ -82,9 +84,11 @@ public struct Follower {
             if fade == Follower.gone { isActive = false }
         }
         if isOpen {
-            // Up within 80 ms, down by half a decibel a second.
-            let step = heard.loudness > peak ? (heard.loudness - peak) * 0.05 : -0.002
-            peak = max(-70, min(12, peak + step))
+            // Up within 80 ms as the first sound comes, later so slowly (1.3 s) that dynamics stay what they are; down by a quarter
+            // of a decibel a second.
+            let rate: Float = openFrames < 75 ? 0.05 : 0.003
+            openFrames += 1
+            peak = max(-70, min(12, peak + (heard.loudness > peak ? (heard.loudness - peak) * rate : -0.001)))
         }
         guard isActive else { return VoiceControl(generation: generation) }
         var loudness: Float
