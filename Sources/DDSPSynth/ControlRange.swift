@@ -73,7 +73,7 @@ public struct ControlRange: BitwiseCopyable, Sendable {
         case CONTINUO_SYNTH_LOUDNESS_MATCH: ControlRange(0, 1, 1)
         case CONTINUO_SYNTH_FOLLOW: ControlRange(0, 2, 1)
         case CONTINUO_SYNTH_PITCH_SNAP: ControlRange(0, 1, 0)
-        case CONTINUO_SYNTH_SMOOTHING: ControlRange(0, 200, 10)
+        case CONTINUO_SYNTH_SMOOTHING: ControlRange(0, 200, 0)
         case CONTINUO_SYNTH_WET: ControlRange(0, 1, 1)
         default: ControlRange(0, 0, 0)
         }

@@ -7,7 +7,7 @@ public struct FollowSettings: BitwiseCopyable, Sendable {
     public var matchesLoudness = true
     public var follow: Float = 1
     public var snap: Float = 0
-    public var smoothing: Float = 10
+    public var smoothing: Float = 0
     public var transpose: Float = 0
     public var a4: Float = 440
     public var loudness: Float = 0
