@@ -119,6 +119,20 @@ import Testing
         }
     }
 
+    /// A harp has no dampers: let go, it rings as its release was measured to go on, but no longer than if it were held.
+    @Test func whatRingsIsGivenItsTime() {
+        var harp = InstrumentProfile.plucked
+        for j in 0..<32 { harp.release[j] = -0.2 * Float(j) }  // 12.5 dB a second
+        let stage = PerformerStage(harp)
+        stage.on(60, 64)
+        stage.run(40)
+        stage.off(60)
+        let curve = stage.run(1000).map(\.loudness)
+        #expect(curve[248] < -49 && curve[248] > -53)
+        stage.run(2600)
+        #expect(stage.active.isEmpty)
+    }
+
     /// Nobody plays shorter.
     @Test func aNoteOfNoLengthIsHeard() {
         let stage = PerformerStage()

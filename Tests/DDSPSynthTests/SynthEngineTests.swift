@@ -68,6 +68,19 @@ import Testing
         }
     }
 
+    /// Channel volume: the whole sound, and nothing but its level.
+    @Test func gainIsAFader() throws {
+        let plain = try #require(infer(try engine(), 0, [0: voice(60)])[0])
+        var control = voice(60)
+        for (gain, factor) in [(-20, 0.1), (-90, 3.1623e-5), (4, 1.584_89), (-500, 3.1623e-5), (Float.nan, 1)] as [(Float, Float)] {
+            control.gain = gain
+            let sound = try #require(infer(try engine(), 0, [0: control])[0])
+            for (a, b) in zip(sound.amplitudes + sound.noise, plain.amplitudes + plain.noise) {
+                #expect(abs(a - factor * b) <= 1e-4 * factor * b)
+            }
+        }
+    }
+
     @Test func aNewSoundBeginsAtRest() throws {
         let engine = try engine(), fresh = try self.engine()
         let first = infer(fresh, 0, [0: voice(60)])[0]

@@ -25,14 +25,14 @@ static const char* check_readings(const Plugin* p) {
 }
 
 static double energy = 0;  // of the blocks since it was last made 0
-static float loudest = 0;
+/// What no sample may reach. All controls at their loudest come to some hundreds.
+static float limit = 10000;
 
 static const char* check_sound(const Plugin* p, const float* input, uint32_t frames) {
     (void)input;
     for (uint32_t i = LONGEST_BLOCK - frames; i < LONGEST_BLOCK; ++i) {
-        if (!(fabsf(p->left[i]) < 100 && fabsf(p->right[i]) < 100)) return fault("a sample of %g, %g", p->left[i], p->right[i]);
+        if (!(fabsf(p->left[i]) < limit && fabsf(p->right[i]) < limit)) return fault("a sample of %g, %g", p->left[i], p->right[i]);
         energy += (double)p->left[i] * p->left[i];
-        if (fabsf(p->left[i]) > loudest) loudest = fabsf(p->left[i]);
     }
     const char* why = check_readings(p);
     return why ? why : check_notify(p);
@@ -170,6 +170,7 @@ static void bad_samples(void) {
         plugin_activate(p);
         const char* why = NULL;
         p->controls[PORT_freewheel] = 1;
+        limit = INFINITY;  // the input itself passes in part
         for (int block = 0; block < 40 && !why; ++block) {
             for (int i = 0; i < BLOCK; ++i) {
                 const uint32_t bits = kinds[k].bits ? kinds[k].bits : (uint32_t)random_bits();
@@ -181,6 +182,7 @@ static void bad_samples(void) {
             why = check_sound(p, sound, BLOCK);
         }
         p->controls[TRANSFER_PORT_wet] = 1;
+        limit = 10000;
         if (!why) why = check_alive(p, 48000);
         char what[80];
         snprintf(what, sizeof what, "%s at the input, and playing afterwards", kinds[k].name);
@@ -214,12 +216,14 @@ static void early_run(void) {
         p->descriptor->run(p->handle, lengths[i]);
         why = check_readings(p);
     }
-    const float latency = p->controls[subject->latency];
-    if (!why && !(latency > 0)) why = fault("no latency is reported");
+    if (!why && !(p->controls[subject->latency] > 0)) why = fault("no latency is reported");
+    // A longer block than announced makes it longer, for good until the next activation.
+    float latency = 0;
     for (int i = 0; i < 3 && !why; ++i) {
         plugin_activate(p);
         why = check_alive(p, 48000);
-        if (!why && p->controls[subject->latency] != latency) why = fault("the latency changes");
+        if (!why && i > 0 && p->controls[subject->latency] != latency) why = fault("the latency changes");
+        latency = p->controls[subject->latency];
     }
     judge("run() before activation, and activation again and again", why);
     plugin_free(p);

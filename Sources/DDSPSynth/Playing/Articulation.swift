@@ -55,7 +55,7 @@ enum Articulation {
     }
 
     /// Loudness against that at the note's end, `time` seconds after it. Past the last point it falls ever faster, so that every
-    /// note ends.
+    /// note ends; what decays by itself is given its time (a harp has no dampers).
     static func release(_ profile: Profile, time: Float) -> Float {
         // Against its own first point: a note's end must not step.
         let first = profile.pointee.release[0]
@@ -65,7 +65,8 @@ enum Articulation {
             let beyond = time - 31 * 0.016
             let last = profile.pointee.release[31]
             let fall = min(0, (last - profile.pointee.release[27]) / (4 * 0.016))
-            return min(3, last - first + fall * beyond - 60 * beyond * beyond)
+            let hurry: Float = profile.pointee.sustains ? 60 : 6
+            return min(3, last - first + fall * beyond - hurry * beyond * beyond)
         }
         let index = Int(position)
         let low = profile.pointee.release[index]

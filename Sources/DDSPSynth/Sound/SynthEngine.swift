@@ -96,8 +96,18 @@ public final class SynthEngine: StreamingEngine {
                     pitch: control.pitch, loudness: control.loudness, timbre: control.timbre,
                     age: Float(time &- control.start) / Float(timeline.sampleRate)),
                 amplitudes: slots.amplitudes(slot, voice: voice), noise: slots.noise(slot, voice: voice))
+            // The fader comes last: it changes nothing else.
+            if control.gain != 0 { amplify(slot, voice, clamp(control.gain, VoiceControl.silence, 5, 0)) }
         }
         return slot
+    }
+
+    /// Makes a voice of the frame louder by `decibels`.
+    private func amplify(_ slot: Int, _ voice: Int, _ decibels: Float) {
+        let factor = cr_pow(10, decibels / 20)
+        let amplitudes = slots.amplitudes(slot, voice: voice), noise = slots.noise(slot, voice: voice)
+        for harmonic in 0..<FrameSlots.harmonics { amplitudes[harmonic] *= factor }
+        for node in 0..<FrameSlots.noiseNodes { noise[node] *= factor }
     }
 
     /// Forgets all voices and frames: `FrameSlots.reset` is part of it.
