@@ -4,7 +4,11 @@ import CRealtime
 public enum ModelFolders {
     /// - Parameter bundle: a plugin's folder, whose `models` counts as an installation
     public static func search(bundle: String?) -> [String] {
-        if let only = environment("CONTINUO_MODELS") { return [only] }
+        if let only = environment("CONTINUO_MODELS") {
+            // What a plugin brings itself is there all the same.
+            if let bundle { return [only, bundle + "/models"] }
+            return [only]
+        }
         var folders: [String] = []
         if let data = environment("XDG_DATA_HOME") {
             folders.append(data + "/continuo/models")

@@ -136,7 +136,7 @@ values=$(result synth_load synth_control | sort | tr '\n' ' ')
 [ "$(result synth_make synth_preset)" = loaded ] && [ "$values" = "$before" ] && [[ $values == *"Formants -2 "*"Instrument 9 Room 0 "* ]] &&
     ok "Ardour, a new process: preset and controls of Continuo Synth survive" ||
     not_ok "Ardour, a new process: preset and controls of Continuo Synth survive" "'$values' for '$before'"
-# Five notes 0.6 s apart, each sounding, silence between them; Ardour makes the loudest sample full scale.
+# Five notes 1.5 s apart, each sounding, silence between them; Ardour makes the loudest sample full scale.
 check "Ardour: an export holds the five notes" python3 - "$scratch/out/synth.wav" <<'END'
 import array, sys
 data = open(sys.argv[1], "rb").read()
@@ -152,6 +152,6 @@ for place, sounds in enumerate(loud):
         onsets.append(place / 100)
     quiet = 0 if sounds else quiet + 1
 gaps = [round(b - a, 2) for a, b in zip(onsets, onsets[1:])]
-assert len(onsets) == 5 and all(abs(gap - 0.6) < 0.06 for gap in gaps), f"onsets at {onsets} s"
+assert len(onsets) == 5 and all(abs(gap - 1.5) < 0.06 for gap in gaps), f"onsets at {onsets} s"
 END
 finish

@@ -1,5 +1,5 @@
 /// jackplayer NAME MIDI LEFT RIGHT: plays five notes on JACK into the MIDI port MIDI, and listens to LEFT and RIGHT. The notes (A3, E4,
-/// A4, C5, A2) are 0.6 s apart, each at an odd frame; between them there must be silence.
+/// A4, C5, A2) are 1.5 s apart and 0.3 s long, each at an odd frame; a note has died away when the next begins.
 ///
 /// Prints a line for each note, `onset N level L pitch P`: frames from the message to the first sound (one period of them comes from
 /// playing and recording in one client), level in dBFS over its 0.3 s, and how much stronger its own frequency is than a semitone
@@ -91,10 +91,10 @@ int main(int count, char** arguments) {
     }
     player.rate = jack_get_sample_rate(client);
     for (int i = 0; i < NOTES; ++i) {
-        player.on[i] = player.rate / 10 + i * player.rate * 6 / 10 + 37 * i + 1;
+        player.on[i] = player.rate / 10 + i * player.rate * 3 / 2 + 37 * i + 1;
         player.off[i] = player.on[i] + player.rate * 3 / 10;
     }
-    player.total = player.rate / 10 + NOTES * player.rate * 6 / 10 + player.rate / 4;
+    player.total = player.rate / 10 + NOTES * player.rate * 3 / 2 + player.rate / 4;
     player.heard = calloc((size_t)player.total, sizeof(float));
     player.midi = jack_port_register(client, "midi", JACK_DEFAULT_MIDI_TYPE, JackPortIsOutput, 0);
     player.left = jack_port_register(client, "left", JACK_DEFAULT_AUDIO_TYPE, JackPortIsInput, 0);

@@ -49,7 +49,7 @@ static void cleanup(LV2_Handle instance) {
     free(instance);
 }
 
-// The other one plays notes: A3, E4, A4, C5, A2, 0.6 s apart, each 0.3 s long.
+// The other one plays notes: A3, E4, A4, C5, A2, 1.5 s apart, each 0.3 s long.
 
 typedef struct {
     const void* ports[4];  // freewheeling, MIDI in (ignored), MIDI out
@@ -85,7 +85,7 @@ static void run_notes(LV2_Handle instance, uint32_t frames) {
     if (*(const float*)self->ports[0] > 0) {
         for (uint32_t i = 0; i < frames; ++i, ++self->position)
             for (int64_t note = 0; note < 5; ++note) {
-                const int64_t at = self->position - note * self->rate * 6 / 10;
+                const int64_t at = self->position - note * self->rate * 3 / 2;
                 if (at != 0 && at != self->rate * 3 / 10) continue;
                 const uint8_t bytes[] = {at == 0 ? 0x90 : 0x80, keys[note], 100};
                 lv2_atom_forge_frame_time(&self->forge, i);
