@@ -94,7 +94,8 @@ extension PluginInstance {
                 let name = String(cString: symbol!)
                 size!.pointee = 0
                 type!.pointee = 0
-                guard let port = plugin.description.ports.first(where: { $0.symbol == name && $0.kind == .control })
+                guard let port = plugin.description.ports.first(where: { $0.symbol == name && $0.kind == .control }),
+                    !port.isHostDriven
                 else { return nil }
                 size!.pointee = 4
                 type!.pointee = plugin.world.urids.known.pointee.atom_float
@@ -113,7 +114,8 @@ extension PluginInstance {
     }
 
     private func restoreValue(_ symbol: String, _ value: UnsafeRawPointer, _ size: Int, _ type: LV2_URID) {
-        guard let port = description.ports.first(where: { $0.symbol == symbol && $0.kind == .control && $0.isInput })
+        guard let port = description.ports.first(where: { $0.symbol == symbol && $0.kind == .control && $0.isInput }),
+            !port.isHostDriven
         else { return }
         let known = world.urids.known.pointee
         let number: Float

@@ -40,6 +40,10 @@ public struct PortDescription: Sendable, Equatable, Codable {
     public var takesTimePosition: Bool
     /// Atom ports: the bytes asked for by `rsz:minimumSize`, or 0.
     public var minimumSize: Int
+
+    /// What the host itself says through this port from moment to moment; it is no setting, so states and presets pass it by.
+    /// (A plugin that a live host tells it were freewheeling, because it did when the state was saved, waits in the audio thread.)
+    var isHostDriven: Bool { designation == LV2.freeWheeling || designation == LV2.beatsPerMinute }
     /// Carries the plugin's latency in frames.
     public var isLatency: Bool
     public var isSideChain: Bool

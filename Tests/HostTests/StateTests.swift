@@ -92,6 +92,25 @@ import Testing
         #expect(abs(try #require(result.report.peak) - (20 * log10(0.5) - 9)) < 0.01)
     }
 
+    /// Whether time stands still for a plugin is for the host to say, not for a state saved in another moment.
+    @Test func freewheelingIsNoSetting() throws {
+        let probe = try ProbePlugin()
+        func chain(_ setup: PluginSetup) throws -> Chain {
+            try Chain(world: probe.world, setups: [setup], settings: Renderer.settings(sampleRate: 48000, block: 64))
+        }
+        let folder = probe.scratch.file("saved")
+        try chain(PluginSetup(ProbePlugin.uri, ["delay": "12"])).instances[0].saveState(to: folder)
+        let state = try String(contentsOfFile: folder + "/state.ttl", encoding: .utf8)
+        #expect(state.contains("\"delay\"") && !state.contains("\"free\"") && !state.contains("\"bpm\""), "\(state)")
+        // Other hosts save it.
+        let other = state.replacingOccurrences(of: "\"delay\"", with: "\"free\"")
+            .replacingOccurrences(of: "pset:value 12.0", with: "pset:value 0.0")
+        #expect(other != state && other.contains("pset:value 0.0"))
+        try other.write(toFile: folder + "/state.ttl", atomically: true, encoding: .utf8)
+        let restored = try render([PluginSetup(ProbePlugin.uri, preset: folder)], world: probe.world) { $0.seconds = 0.1 }
+        #expect(restored.report.last("last_free_wheeling") == 1)
+    }
+
     @Test func parametersOfEveryTypeAreSet() throws {
         let scratch = try ScratchFolder()
         let file = try scratch.write("some.txt", "text")
