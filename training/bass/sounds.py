@@ -92,7 +92,7 @@ class Synthetic:
         self.release = np.exp(rng.uniform(np.log(0.01), np.log(0.08)))
         self.glide = rng.uniform(0.01, 0.06) if rng.random() < 0.25 else 0.0
         self.detune = rng.uniform(0.05, 0.2)  # semitones, of the reese's second oscillator
-        self.ratio, self.index = rng.choice([0.5, 1, 1, 2, 3]), rng.uniform(0.5, 4)
+        self.ratio, self.index = rng.choice([1, 1, 1, 2, 3]), rng.uniform(0.5, 4)
         self.noise = rng.uniform(0, 0.02) if rng.random() < 0.3 else 0.0
         self.seed = int(rng.integers(2**31))
         self.tables = {}
