@@ -133,7 +133,7 @@ if !embedded && !threadSanitizer {
         .testTarget(
             name: "DDSPSynthTests",
             dependencies: ["DDSPSynth", "CDDSPSynth", "ContinuoSynth", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
-        .testTarget(name: "HostTests", dependencies: ["Host", "CHost"]),
+        .testTarget(name: "HostTests", dependencies: ["Host", "CHost", "Media"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),
     ]
