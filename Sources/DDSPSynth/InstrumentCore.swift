@@ -35,6 +35,8 @@ final class InstrumentCore {
     /// The last frame sent had a sounding voice.
     private var wasActive = false
     private var wasEnabled = true
+    /// The last frame was sent to be computed.
+    private var isAsking = false
 
     init?(
         sampleRate: Double, block: Int, longestBlock: Int, bundle: String?, report: continuo_synth_report?,
@@ -180,9 +182,11 @@ final class InstrumentCore {
             }
             wasActive = isActive
             nextFrame += 1
+            isAsking = speaks
         }
         let piece = end - start
-        audioStream._withUnsafeGuaranteedRef { $0.accept(nil, count: piece, settings: slot, freewheeling: freewheeling) }
+        let request: Int? = isAsking ? slot : nil
+        audioStream._withUnsafeGuaranteedRef { $0.accept(nil, count: piece, settings: request, freewheeling: freewheeling) }
         time += piece
         var rendered = start
         while let event = audioStream._withUnsafeGuaranteedRef({ $0.next(freewheeling: freewheeling) }) {

@@ -7,6 +7,9 @@ public protocol StreamingEngine: AnyObject {
     associatedtype Settings: BitwiseCopyable
     associatedtype Result: BitwiseCopyable
 
+    /// Whether there is any input. Without, `feed` is never called, and each frame is made of its settings alone.
+    static var takesInput: Bool { get }
+
     /// Takes the next `count` input samples (any number). On the inference thread, as are all of these.
     func feed(_ input: UnsafePointer<Float>, count: Int)
 
@@ -21,13 +24,17 @@ public protocol StreamingEngine: AnyObject {
     func takeOver(from previous: Self)
 }
 
+extension StreamingEngine {
+    public static var takesInput: Bool { true }
+}
+
 /// A frame's result at the moment it takes effect.
 public struct StreamResult<Result: BitwiseCopyable>: BitwiseCopyable {
     /// Frame number; its nominal time is `frame` hops.
     public let frame: Int
     /// Where in the current block it takes effect.
     public let offset: Int
-    /// `nil` if the inference thread did not deliver in time.
+    /// `nil` if the inference thread did not deliver in time, or was not asked.
     public let result: Result?
 
     @inlinable init(frame: Int, offset: Int, result: Result?) {
@@ -51,6 +58,9 @@ public struct StreamResult<Result: BitwiseCopyable>: BitwiseCopyable {
 ///
 /// An engine slower than its frames come answers as many as it can: when it has fallen behind, only the newest frame waiting is
 /// computed, the others are fed and reported late.
+///
+/// **Rest.** A frame that ends with `settings` of `nil` is not computed: its input is fed with that of the next one asked for, its
+/// result is `nil`, and it is not late. While nothing is asked for, the inference thread sleeps.
 ///
 /// **Overload.** If the inference thread falls so far behind that input has no room, the input is replaced by silence of the same
 /// length: the engine's clock stays right, and again only frames are late.
@@ -88,6 +98,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     }
 
     @usableFromInline var timing: StreamTiming
+    @usableFromInline let takesInput: Bool
     @usableFromInline let input: SPSCQueue<Float>
     @usableFromInline let requests: SPSCQueue<Request>
     @usableFromInline let answers: SPSCQueue<Answer>
@@ -106,6 +117,9 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     @usableFromInline var submitted = 0
     @usableFromInline var frameWritten = 0
     @usableFromInline var frameLost = 0
+    /// Whether a frame in flight was asked for, at its number's low bits (`wantedMask`).
+    @usableFromInline let wanted: UnsafeMutablePointer<Bool>
+    @usableFromInline let wantedMask: Int
     @usableFromInline var nextFrame = 0
     @usableFromInline var nextFrameEnd = 0
     @usableFromInline var dueFrame = 0
@@ -137,9 +151,14 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         self.timing = timing
         let reach = Int(sampleRate) + longestBlock + timing.longestFrame
         let frames = reach * timing.hopDenominator / timing.hopNumerator + 2
-        input = SPSCQueue(minimumCapacity: reach)
+        takesInput = Engine.takesInput
+        input = SPSCQueue(minimumCapacity: Engine.takesInput ? reach : 1)
         requests = SPSCQueue(minimumCapacity: frames)
         answers = SPSCQueue(minimumCapacity: frames)
+        var inFlight = 1
+        while inFlight < frames { inFlight *= 2 }
+        wanted = allocateZeroed(Bool.self, inFlight)
+        wantedMask = inFlight - 1
         longestFrame = timing.longestFrame
         chunk = allocateZeroed(Float.self, longestFrame)
         progress = cr_semaphore_make()!
@@ -162,6 +181,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         if let waiting = newEngine.load(ordering: .acquiring) { Unmanaged<Engine>.fromOpaque(waiting).release() }
         cr_semaphore_free(progress)
         cr_free(chunk)
+        cr_free(wanted)
     }
 
     // MARK: Set-up threads
@@ -245,10 +265,11 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         deadlineSamples = samples
     }
 
-    /// Takes a block of `count` input samples (`nil`: silence). Then call `next` until it answers `nil`. On the audio thread: no
+    /// Takes a block of `count` input samples (`nil`: silence), and `settings` for the frames that end in it (`nil`: they are not
+    /// wanted). Then call `next` until it answers `nil`. On the audio thread: no
     /// allocation, no lock; waits only if `freewheeling`.
     @inlinable @inline(__always)
-    public func accept(_ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool) {
+    public func accept(_ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings?, freewheeling: Bool) {
         guard count > 0 else { return }
         begin(block: count, freewheeling: freewheeling)
         blockStart = position
@@ -275,6 +296,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         lastEffect = due
         dueFrame += 1
         nextDue.store(dueFrame, ordering: .relaxed)
+        guard wanted[frame & wantedMask] else { return StreamResult(frame: frame, offset: max(0, due - blockStart), result: nil) }
         let result = takeAnswer(for: frame, freewheeling)
         if result == nil { late.add(1, ordering: .relaxed) }
         return StreamResult(frame: frame, offset: max(0, due - blockStart), result: result)
@@ -282,7 +304,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
 
     /// `accept` and `next` in one, for callers that may use closures.
     @inlinable public func process(
-        _ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings, freewheeling: Bool,
+        _ samples: UnsafePointer<Float>?, count: Int, settings: Engine.Settings?, freewheeling: Bool,
         deliver: (StreamResult<Engine.Result>) -> Void
     ) {
         accept(samples, count: count, settings: settings, freewheeling: freewheeling)
@@ -291,6 +313,7 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
 
     @inlinable @inline(__always)
     func write(_ samples: UnsafePointer<Float>?, count: Int, _ freewheeling: Bool) {
+        guard takesInput else { return }
         if freewheeling { while input.room < count { waitForProgress() } }
         if frameLost == 0 && input.room >= count {
             if let samples {
@@ -305,10 +328,18 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     }
 
     @inlinable @inline(__always)
-    func finishFrame(_ settings: Engine.Settings, _ freewheeling: Bool) {
+    func finishFrame(_ settings: Engine.Settings?, _ freewheeling: Bool) {
+        let frame = nextFrame
+        nextFrame += 1
+        nextFrameEnd = timing.frameEnd(nextFrame)
+        guard let settings else {
+            wanted[frame & wantedMask] = false
+            return
+        }
+        wanted[frame & wantedMask] = true
         if freewheeling { while requests.room == 0 { waitForProgress() } }
         let request = Request(
-            frame: nextFrame, written: frameWritten, lost: frameLost, settings: settings, isAwaited: freewheeling)
+            frame: frame, written: frameWritten, lost: frameLost, settings: settings, isAwaited: freewheeling)
         if requests.push(request) {
             let nanoseconds = UInt64(Double(deadlineSamples) * nanosecondsPerSample)
             submit(deadline: cr_now() + nanoseconds)
@@ -317,8 +348,6 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
             submitted += 1
         }
         // A request that found no room is made up for by the next: it carries this frame's samples too.
-        nextFrame += 1
-        nextFrameEnd = timing.frameEnd(nextFrame)
     }
 
     @inlinable @inline(__always)

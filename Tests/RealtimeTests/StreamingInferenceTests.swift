@@ -239,6 +239,41 @@ extension PoolTests {
         #expect(run(stream, input: input, blocks: { 64 }) == first)
     }
 
+    /// Frames that nobody wants are not computed and not late; those after them are as if nothing had been left out.
+    @Test(arguments: [true, false]) func restsWhileNothingIsWanted(freewheeling: Bool) throws {
+        let timing = StreamTiming(hopNumerator: 441, hopDenominator: 4, inferenceBudget: 100)
+        let engine = SumEngine()
+        let stream = try #require(StreamingInference(engine: engine, timing: timing, sampleRate: 44_100, block: 64))
+        defer { stream.close() }
+        let whole = try #require(StreamingInference(engine: SumEngine(), timing: timing, sampleRate: 44_100, block: 64))
+        defer { whole.close() }
+        let input = (0..<12_800).map { Float($0 % 7) }
+        let all = run(whole, input: input, blocks: { 64 })
+        var delivered: [Delivered] = []
+        for start in stride(from: 0, to: input.count, by: 64) {
+            let isWanted = start < 3200 || start >= 9600
+            input[start..<(start + 64)].withUnsafeBufferPointer { block in
+                stream.process(
+                    block.baseAddress!, count: 64, settings: isWanted ? .init() : nil, freewheeling: freewheeling
+                ) { delivered.append(Delivered(time: start + $0.offset, frame: $0.frame, result: $0.result)) }
+            }
+            if !freewheeling { cr_sleep(1_500_000) }
+        }
+        #expect(delivered.map(\.time) == all.map(\.time) && delivered.map(\.frame) == all.map(\.frame))
+        for (some, full) in zip(delivered, all) {
+            let ended = (some.frame * 441 + 3) / 4 - 1
+            if ended / 64 * 64 < 3200 || ended / 64 * 64 >= 9600 {
+                // On a busy machine one may come late; freewheeling, never.
+                #expect(some.result == full.result || (!freewheeling && some.result == nil))
+            } else {
+                #expect(some.result == nil)
+            }
+        }
+        let missing = delivered.filter { $0.result == nil }.count
+        #expect(missing - stream.lateFrames == 58)
+        if freewheeling { #expect(stream.lateFrames == 0) }
+    }
+
     @Test func zeroSamplesAndSilenceAreFine() throws {
         let timing = StreamTiming(hopNumerator: 100, inferenceBudget: 10)
         let stream = try #require(StreamingInference(engine: SumEngine(), timing: timing, sampleRate: 48_000, block: 10))

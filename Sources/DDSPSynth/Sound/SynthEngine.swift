@@ -67,6 +67,8 @@ public final class SynthEngine: StreamingEngine {
 
     // MARK: StreamingEngine
 
+    public static var takesInput: Bool { false }
+
     public func feed(_ input: UnsafePointer<Float>, count: Int) {}
 
     /// Computes the frame in slot `settings` (`FrameSlots.none`: nothing to compute) and gives the slot back.
