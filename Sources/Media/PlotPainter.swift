@@ -46,6 +46,7 @@ struct PlotPainter {
             draw(legendX - w - 36)
             legendX -= w + 60
         }
+        var scales: [String] = []
         for item in plot.panels.reversed() {
             switch item {
             case .spectrogram(let spectrogram, let trace):
@@ -60,6 +61,9 @@ struct PlotPainter {
                     }
                 }
                 let range = levelRange(spectrogram)
+                let name = "\(Int(range.low)) to \(Int(range.high)) dB"
+                if scales.contains(name) { continue }
+                scales.append(name)
                 entry("\(Int(range.high)) dB") { x in
                     for i in 0..<60 {
                         let c = ColourMap.colour(Double(i) / 59)
@@ -69,6 +73,7 @@ struct PlotPainter {
                     }
                     canvas.text("\(Int(range.low))", x: x - 38, y: 42, size: 13, quiet, align: .right)
                 }
+                legendX -= 60  // its bar and its lower end are longer than other entries' signs
             case .notes(let notes, _) where !notes.isEmpty:
                 entry("note, brighter where louder") { x in
                     canvas.fill(Rect(x: x + 2, y: 37, width: 26, height: 10), note.alpha(0.75), radius: 3)
