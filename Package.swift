@@ -74,6 +74,9 @@ if !threadSanitizer {
         .target(
             name: "DDSPSynth", dependencies: ["CDDSPSynth", "CRealtime", "Realtime", "Neural", "Signal", "PitchTracker"],
             swiftSettings: engine),
+        .target(
+            name: "BassGenerator", dependencies: ["CRealtime", "Realtime", "Neural", "Signal", "DDSPSynth"],
+            swiftSettings: engine),
         // Floor 4: plugins
         plugin("Pitch", core: "PitchTracker"),
         plugin("Synth", core: "DDSPSynth"),
@@ -120,7 +123,9 @@ if !embedded && !threadSanitizer {
             ]),
         .executableTarget(
             name: "continuo-bench",
-            dependencies: ["PitchTracker", "DDSPSynth", "CDDSPSynth", "Neural", "Signal", "Media", "COpenBLAS", "CRealtime"],
+            dependencies: [
+                "PitchTracker", "DDSPSynth", "CDDSPSynth", "BassGenerator", "Neural", "Signal", "Media", "COpenBLAS", "CRealtime",
+            ],
             path: "Benchmarks/continuo-bench"),
         .testTarget(name: "KernelsTests", dependencies: ["KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "Neural", "CRealtime"]),
         .testTarget(name: "NeuralTests", dependencies: ["Neural", "CRealtime"]),
@@ -133,6 +138,8 @@ if !embedded && !threadSanitizer {
         .testTarget(
             name: "DDSPSynthTests",
             dependencies: ["DDSPSynth", "CDDSPSynth", "ContinuoSynth", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
+        .testTarget(
+            name: "BassGeneratorTests", dependencies: ["BassGenerator", "DDSPSynth", "Neural", "Signal", "CRealtime"]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost", "Media"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),

@@ -96,6 +96,21 @@ public func leakyRelu(
     map(count, input, output) { maximum($0, $0 * s) }
 }
 
+/// x·Φ(x) in its tanh form, ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which is x·σ(2·…); within 3e-7·max(|x|, 1) of it.
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func gelu(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
+    map(count, input, output) { x in
+        let inner = fma(splat(1.595_769_121_605_731), splat(0.071_354_816_272_601_2), x * x)
+        return x * logistic(inner * x)
+    }
+}
+
+/// x·σ(x)
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func silu(_ count: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
+    map(count, input, output) { $0 * logistic($0) }
+}
+
 /// `output[row][c] = input[row][c]·scale[c] + shift[c]`
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func affine(

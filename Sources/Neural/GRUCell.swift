@@ -71,4 +71,29 @@ public final class GRUCell {
                 state: state + stateStride * row)
         }
     }
+
+    /// Floats that `forward(sequence:)` needs as a workspace.
+    public func workspaceCount(sequence rows: Int) -> Int { 3 * padded(units) * (rows + 1) }
+
+    /// `rows` steps of one sequence, with the bits of that many single steps; what comes from the input is computed at once.
+    ///
+    /// - Parameters:
+    ///   - input: `rows` rows of `inputs` values, `inputStride` floats apart
+    ///   - state: `units` values, replaced by the state after the last step
+    ///   - output: the state after each step, `units` values in rows `outputStride` floats apart
+    ///   - workspace: `workspaceCount(sequence:)` floats
+    public func forward(
+        sequence input: UnsafePointer<Float>, inputStride: Int, state: UnsafeMutablePointer<Float>,
+        output: UnsafeMutablePointer<Float>, outputStride: Int, rows: Int, workspace: UnsafeMutablePointer<Float>
+    ) {
+        let stride = padded(units)
+        let hidden = workspace + 3 * stride * rows
+        fromInput.forward(input, inputStride: inputStride, workspace, rows: rows)
+        for row in 0..<rows {
+            fromState.forward(state, inputStride: units, hidden, rows: 1)
+            kernels.updateGatedState(
+                units: units, stride: stride, input: workspace + 3 * stride * row, hidden: hidden, state: state)
+            (output + outputStride * row).update(from: state, count: units)
+        }
+    }
 }

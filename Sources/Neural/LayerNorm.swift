@@ -32,4 +32,16 @@ public final class LayerNorm {
             rows: rows, channels: channels, stride: stride, input: input, epsilon: epsilon, scale: scale.base,
             shift: shift.base, output: output)
     }
+
+    /// The normalisation with the caller's scale and shift in place of a layer's own (adaptive layer normalisation).
+    ///
+    /// - Parameters: scale, shift: `channels` numbers each; the rest as in `forward`
+    public static func forward(
+        _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, rows: Int, channels: Int, stride: Int? = nil,
+        epsilon: Float = 1e-5, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, kernels: Kernels
+    ) {
+        kernels.normaliseRows(
+            rows: rows, channels: channels, stride: stride, input: input, epsilon: epsilon, scale: scale, shift: shift,
+            output: output)
+    }
 }

@@ -80,17 +80,20 @@ public final class SoundDesign {
     private let densities: FloatBuffer
 
     /// - Throws: `ModelError.outOfMemory`
-    public init(model: SynthModel) throws(ModelError) {
+    public convenience init(model: SynthModel) throws(ModelError) { try self.init(network: model.network) }
+
+    /// - Throws: `ModelError.outOfMemory`
+    public init(network: SynthNetwork) throws(ModelError) {
         weighting = LoudnessWeighting()
-        kernels = model.kernels
-        noiseLoudness = model.noiseLoudness
+        kernels = network.kernels
+        noiseLoudness = network.noiseLoudness
         octaves = try FloatBuffer(count: Self.harmonics)
         nodeOctaves = try FloatBuffer(count: Self.nodes)
         even = try FloatBuffer(count: Self.nodes)
         ratios = try FloatBuffer(count: Self.harmonics)
         colour = try FloatBuffer(count: Self.nodes)
         attackNoise = try FloatBuffer(count: Self.nodes)
-        logs = try FloatBuffer(count: SynthModel.outputs)
+        logs = try FloatBuffer(count: SynthNetwork.outputs)
         moved = try FloatBuffer(count: Self.harmonics)
         limits = try FloatBuffer(count: Self.harmonics)
         densities = try FloatBuffer(count: Self.nodes)
@@ -175,7 +178,7 @@ public final class SoundDesign {
             return
         }
         for k in 0..<Self.harmonics { logs.base[k] = Self.ln10 * clamp(outputs[k], -6, 2, -6) }
-        for b in Self.harmonics..<SynthModel.outputs { logs.base[b] = Self.ln10 * clamp(outputs[b], -8, 0, -8) }
+        for b in Self.harmonics..<SynthNetwork.outputs { logs.base[b] = Self.ln10 * clamp(outputs[b], -8, 0, -8) }
 
         Activation.exp.forward(logs.base, amplitudes, count: Self.harmonics, kernels: kernels)
         var harmonicPower: Float = 0

@@ -6,13 +6,13 @@ import Neural
 ///
 /// A voice's result has the same bits in whatever batch it is computed. One thread; no two threads may use one decoder at a time.
 public final class SynthDecoder {
-    public let model: SynthModel
+    public let network: SynthNetwork
     /// Voices computed together.
     public let maximumBatch: Int
     /// Numbers of a voice's features: see `features`.
-    public static var featureCount: Int { SynthModel.embeddingSize + 2 }
-    /// Floats from one voice's outputs to the next one's, of which the first 193 (`SynthModel.outputs`) count.
-    public var outputStride: Int { model.head.outputStride }
+    public static var featureCount: Int { SynthNetwork.embeddingSize + 2 }
+    /// Floats from one voice's outputs to the next one's, of which the first 193 (`SynthNetwork.outputs`) count.
+    public var outputStride: Int { network.head.outputStride }
 
     private let u: FloatBuffer
     private let v: FloatBuffer
@@ -22,16 +22,22 @@ public final class SynthDecoder {
     private static var slope: Float { 0.2 }
 
     /// - Throws: `ModelError.outOfMemory`
-    public init(model: SynthModel, maximumBatch: Int = VoiceControl.maximumCount) throws(ModelError) {
+    public convenience init(model: SynthModel, maximumBatch: Int = VoiceControl.maximumCount) throws(ModelError) {
+        try self.init(network: model.network, maximumBatch: maximumBatch)
+    }
+
+    /// - Throws: `ModelError.outOfMemory`
+    public init(network: SynthNetwork, maximumBatch: Int) throws(ModelError) {
         let batch = max(1, maximumBatch)
-        self.model = model
+        self.network = network
         self.maximumBatch = batch
-        let stride = padded(model.width)
+        let stride = padded(network.width)
         u = try FloatBuffer(count: batch * stride)
         v = try FloatBuffer(count: batch * stride)
         w = try FloatBuffer(count: batch * stride)
-        joined = try FloatBuffer(count: batch * (model.stateSize + model.width))
-        workspace = try FloatBuffer(count: model.recurrent.workspaceCount(rows: batch))
+        joined = try FloatBuffer(count: batch * (network.stateSize + network.width))
+        workspace = try FloatBuffer(
+            count: max(network.recurrent.workspaceCount(rows: batch), network.recurrent.workspaceCount(sequence: batch)))
     }
 
     /// What the network hears of pitch and loudness; the embedding's 16 numbers follow in a voice's features.
@@ -45,25 +51,49 @@ public final class SynthDecoder {
     ///
     /// - Parameters:
     ///   - features: `rows` × 18 finite numbers
-    ///   - states: `rows` × `model.stateSize`, replaced by the next states; a voice begins with zeros
+    ///   - states: `rows` × `network.stateSize`, replaced by the next states; a voice begins with zeros
     ///   - outputs: `rows` rows, `outputStride` floats apart: log10 of the relative amplitudes of 128 harmonics and of the relative
     ///     densities (per √Hz) at 65 noise nodes, not yet clamped
     ///   - rows: 1 … `maximumBatch`
     public func step(
         features: UnsafePointer<Float>, states: UnsafeMutablePointer<Float>, outputs: UnsafeMutablePointer<Float>, rows: Int
     ) {
-        let stride = padded(model.width), width = model.width, size = model.stateSize
-        block(model.first, model.firstNorm, features, Self.featureCount, u.base, rows)
-        block(model.middle, model.middleNorm, u.base, stride, v.base, rows)
-        model.recurrent.forward(
+        let stride = padded(network.width), width = network.width, size = network.stateSize
+        block(network.first, network.firstNorm, features, Self.featureCount, u.base, rows)
+        block(network.middle, network.middleNorm, u.base, stride, v.base, rows)
+        network.recurrent.forward(
             v.base, inputStride: stride, state: states, stateStride: size, rows: rows, workspace: workspace.base)
         for row in 0..<rows {
             let to = joined.base + row * (size + width)
             to.update(from: states + row * size, count: size)
             (to + size).update(from: v.base + row * stride, count: width)
         }
-        block(model.last, model.lastNorm, joined.base, size + width, w.base, rows)
-        model.head.forward(w.base, inputStride: stride, outputs, rows: rows)
+        block(network.last, network.lastNorm, joined.base, size + width, w.base, rows)
+        network.head.forward(w.base, inputStride: stride, outputs, rows: rows)
+    }
+
+    /// `frames` successive frames of one voice, with the bits of that many steps: what a voice's past does not touch is computed
+    /// together.
+    ///
+    /// - Parameters:
+    ///   - features: `frames` × 18 finite numbers
+    ///   - state: `network.stateSize` numbers, replaced by the state after the last frame; a voice begins with zeros
+    ///   - outputs: `frames` rows as in `step`
+    ///   - frames: 1 … `maximumBatch`
+    public func run(
+        features: UnsafePointer<Float>, state: UnsafeMutablePointer<Float>, outputs: UnsafeMutablePointer<Float>, frames: Int
+    ) {
+        let stride = padded(network.width), width = network.width, size = network.stateSize
+        block(network.first, network.firstNorm, features, Self.featureCount, u.base, frames)
+        block(network.middle, network.middleNorm, u.base, stride, v.base, frames)
+        network.recurrent.forward(
+            sequence: v.base, inputStride: stride, state: state, output: joined.base, outputStride: size + width, rows: frames,
+            workspace: workspace.base)
+        for row in 0..<frames {
+            (joined.base + (row * (size + width) + size)).update(from: v.base + row * stride, count: width)
+        }
+        block(network.last, network.lastNorm, joined.base, size + width, w.base, frames)
+        network.head.forward(w.base, inputStride: stride, outputs, rows: frames)
     }
 
     private func block(
@@ -74,6 +104,6 @@ public final class SynthDecoder {
         layer.forward(input, inputStride: inputStride, output, rows: rows)
         norm.forward(output, output, rows: rows, stride: stride)
         // The padding too: it is never read, and zero stays zero.
-        Activation.leakyRelu(slope: Self.slope).forward(output, output, count: rows * stride, kernels: model.kernels)
+        Activation.leakyRelu(slope: Self.slope).forward(output, output, count: rows * stride, kernels: network.kernels)
     }
 }

@@ -43,7 +43,7 @@ public final class SynthEngine: StreamingEngine {
             decoder = try SynthDecoder(model: model, maximumBatch: Self.voices)
             design = try SoundDesign(model: model)
             stateSize = model.stateSize
-            outputs = try FloatBuffer(count: Self.voices * model.head.outputStride)
+            outputs = try FloatBuffer(count: Self.voices * model.network.head.outputStride)
         } else {
             decoder = nil
             design = nil

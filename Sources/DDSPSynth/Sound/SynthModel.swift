@@ -8,49 +8,37 @@ import Neural
 /// whatever it is given. Never changes, so any number of decoders on any threads share it.
 public final class SynthModel: @unchecked Sendable {  // immutable after init
     /// Numbers in an instrument's embedding.
-    public static var embeddingSize: Int { 16 }
-    /// Numbers that the decoder gives for a frame: log10 amplitudes of 128 harmonics, then log10 densities of 65 noise nodes.
-    public static var outputs: Int { FrameSlots.harmonics + FrameSlots.noiseNodes }
+    public static var embeddingSize: Int { SynthNetwork.embeddingSize }
+    /// Numbers that the decoder gives for a frame.
+    public static var outputs: Int { SynthNetwork.outputs }
     /// Sample rate that the model's noise spectrum and loudness are made for, Hz.
     public static var sampleRate: Int { 48_000 }
 
     /// The file it came from, as it was given.
     public let path: String
+    /// The decoder's weights.
+    public let network: SynthNetwork
     /// Width of the dense layers.
-    public let width: Int
+    public var width: Int { network.width }
     /// Numbers in a voice's recurrent state.
-    public let stateSize: Int
+    public var stateSize: Int { network.stateSize }
     /// The instruments' names, in the order of their rows: 1 to 128.
     public let instruments: [String]
     /// How their notes run, in the same order.
     public let profiles: [InstrumentProfile]
 
-    let first: Dense, firstNorm: LayerNorm
-    let middle: Dense, middleNorm: LayerNorm
-    let recurrent: GRUCell
-    let last: Dense, lastNorm: LayerNorm
-    let head: Dense
     /// [instruments, 16]
     let embedding: FloatBuffer
-    /// 65 numbers: the K-weighted power (Hz) of noise whose density is 1 at one node and falls linearly in mel to its neighbours.
-    let noiseLoudness: FloatBuffer
-    package let kernels: Kernels
+    package var kernels: Kernels { network.kernels }
 
     /// - Throws: `ModelError`, whose message names the file and what is wrong with it
     public init(path: String, kernels: Kernels = Kernels()) throws(ModelError) {
         let file = try Safetensors(path: path)
         try Self.checkMetadata(file)
-        guard let input = file.shape(of: "in.weight"), input.count == 2,
-            let hidden = file.shape(of: "gru.weight_hh"), hidden.count == 2,
-            let rows = file.shape(of: "embedding"), rows.count == 2
-        else {
-            throw .unsuitable(
-                path: path, reason: "it is no synthesizer model: in.weight, gru.weight_hh or embedding is missing or no matrix")
+        guard let rows = file.shape(of: "embedding"), rows.count == 2 else {
+            throw .unsuitable(path: path, reason: "it is no synthesizer model: embedding is missing or no matrix")
         }
-        let width = input[0], stateSize = hidden[1], count = rows[0]
-        guard 8...1024 ~= width, 8...1024 ~= stateSize else {
-            throw .unsuitable(path: path, reason: "its layers' widths \(width) and \(stateSize) are not within 8 to 1024")
-        }
+        let count = rows[0]
         guard 1...128 ~= count else {
             throw .unsuitable(path: path, reason: "it has \(count) instruments, not 1 to 128")
         }
@@ -58,23 +46,10 @@ public final class SynthModel: @unchecked Sendable {  // immutable after init
         guard instruments.count == count else {
             throw .unsuitable(path: path, reason: "it names \(instruments.count) instruments, but has \(count)")
         }
-        try Self.checkWeights(file, width: width, stateSize: stateSize)
-
         self.path = path
-        self.width = width
-        self.stateSize = stateSize
         self.instruments = instruments
-        self.kernels = kernels
-        first = try Dense("in", inputs: Self.embeddingSize + 2, outputs: width, from: file, kernels: kernels)
-        firstNorm = try LayerNorm("in_norm", channels: width, from: file, kernels: kernels)
-        middle = try Dense("mid", inputs: width, outputs: width, from: file, kernels: kernels)
-        middleNorm = try LayerNorm("mid_norm", channels: width, from: file, kernels: kernels)
-        recurrent = try GRUCell("gru", inputs: width, units: stateSize, from: file, kernels: kernels)
-        last = try Dense("post", inputs: stateSize + width, outputs: width, from: file, kernels: kernels)
-        lastNorm = try LayerNorm("post_norm", channels: width, from: file, kernels: kernels)
-        head = try Dense("head", inputs: width, outputs: Self.outputs, from: file, kernels: kernels)
-        embedding = try Self.copy(file, "embedding", [count, Self.embeddingSize], -100...100)
-        noiseLoudness = try Self.copy(file, "noise_loudness", [FrameSlots.noiseNodes], 1e-6...1e6)
+        network = try SynthNetwork(from: file, kernels: kernels)
+        embedding = try SynthNetwork.copy(file, "embedding", [count, Self.embeddingSize], -100...100)
         profiles = try Self.profiles(file, count)
     }
 
@@ -145,59 +120,14 @@ public final class SynthModel: @unchecked Sendable {  // immutable after init
         return true
     }
 
-    /// Shapes, and values: with none beyond 10⁴, and layers normalised in between, no sum in the decoder overflows.
-    private static func checkWeights(_ file: Safetensors, width: Int, stateSize: Int) throws(ModelError) {
-        let limits: ClosedRange<Float> = -1e4...1e4
-        func check(_ name: String, _ shape: [Int]) throws(ModelError) {
-            _ = try values(file, name, shape, limits)
-        }
-        try check("in.weight", [width, embeddingSize + 2])
-        try check("mid.weight", [width, width])
-        try check("post.weight", [width, stateSize + width])
-        try check("head.weight", [outputs, width])
-        try check("gru.weight_ih", [3 * stateSize, width])
-        try check("gru.weight_hh", [3 * stateSize, stateSize])
-        try check("gru.bias_ih", [3 * stateSize])
-        try check("gru.bias_hh", [3 * stateSize])
-        for layer in ["in", "mid", "post"] {
-            try check(layer + ".bias", [width])
-            try check(layer + "_norm.weight", [width])
-            try check(layer + "_norm.bias", [width])
-        }
-        try check("head.bias", [outputs])
-    }
-
-    /// A tensor whose values all lie within `limits`.
-    private static func values(
-        _ file: Safetensors, _ name: String, _ shape: [Int], _ limits: ClosedRange<Float>
-    ) throws(ModelError) -> Tensor {
-        let tensor = try file.tensor(named: name, shape: shape)
-        for value in tensor.values where !(value >= limits.lowerBound && value <= limits.upperBound) {
-            throw .unsuitable(
-                path: file.path,
-                reason: "tensor " + name + " holds a value that is "
-                    + (value.isFinite ? "out of bounds" : "not finite"))
-        }
-        return tensor
-    }
-
-    private static func copy(
-        _ file: Safetensors, _ name: String, _ shape: [Int], _ limits: ClosedRange<Float>
-    ) throws(ModelError) -> FloatBuffer {
-        let tensor = try values(file, name, shape, limits)
-        let buffer = try FloatBuffer(count: tensor.count)
-        for i in 0..<tensor.count { buffer.base[i] = tensor.values[i] }
-        return buffer
-    }
-
     private static func profiles(_ file: Safetensors, _ count: Int) throws(ModelError) -> [InstrumentProfile] {
         let points = InstrumentProfile.attackPoints, releasePoints = InstrumentProfile.releasePoints
-        let range = try values(file, "instrument.range", [count, 2], 0...127)
-        let loudness = try values(file, "instrument.loudness", [count, 4], -120...20)
-        let attack = try values(file, "instrument.attack", [count, 4, points], -200...60)
-        let release = try values(file, "instrument.release", [count, releasePoints], -200...60)
-        let sustains = try values(file, "instrument.sustains", [count], 0...1)
-        let vibrato = try values(file, "instrument.vibrato", [count, 2], 0...1000)
+        let range = try SynthNetwork.values(file, "instrument.range", [count, 2], 0...127)
+        let loudness = try SynthNetwork.values(file, "instrument.loudness", [count, 4], -120...20)
+        let attack = try SynthNetwork.values(file, "instrument.attack", [count, 4, points], -200...60)
+        let release = try SynthNetwork.values(file, "instrument.release", [count, releasePoints], -200...60)
+        let sustains = try SynthNetwork.values(file, "instrument.sustains", [count], 0...1)
+        let vibrato = try SynthNetwork.values(file, "instrument.vibrato", [count, 2], 0...1000)
         var profiles: [InstrumentProfile] = []
         for i in 0..<count {
             var profile = InstrumentProfile.plain

@@ -1,0 +1,78 @@
+import CRealtime
+
+/// Where beats and bars lie.
+public struct BeatGrid: Sendable {
+    /// Seconds of each beat from the take's begin, ascending, and of the last one's end: one more than `bars`.
+    public let beats: [Double]
+    /// The bar of each beat, ascending.
+    public let bars: [Int]
+    /// Per beat: its number in its bar, and the bar's beats.
+    private let places: [(number: Int, count: Int)]
+
+    /// - Parameters:
+    ///   - beats: seconds, ascending; one more than there are beats, at least two
+    ///   - bars: the bar of each beat, ascending
+    public init(beats: [Double], bars: [Int]) {
+        precondition(beats.count == bars.count + 1 && !bars.isEmpty)
+        self.beats = beats
+        self.bars = bars
+        var lengths: [Int] = []
+        var places: [(number: Int, count: Int)] = []
+        var start = 0
+        while start < bars.count {
+            var end = start
+            while end < bars.count, bars[end] == bars[start] { end += 1 }
+            lengths.append(end - start)
+            // A bar that is cut short counts as long as the first.
+            for beat in start..<end { places.append((beat - start, max(end - start, lengths[0]))) }
+            start = end
+        }
+        self.places = places
+    }
+
+    /// A steady tempo, from before the take's begin to after its end.
+    ///
+    /// - Parameters:
+    ///   - tempo: beats a minute
+    ///   - beatsPerBar: at least 1
+    ///   - downbeat: seconds of any bar's begin
+    ///   - seconds: the take's length
+    public init(tempo: Double, beatsPerBar: Int, downbeat: Double, seconds: Double) {
+        precondition(tempo > 0 && beatsPerBar > 0)
+        let beat = 60 / tempo, bar = beat * Double(beatsPerBar)
+        let before = Int(cr_ceil_f64(max(downbeat, 0) / bar)) + 1
+        let first = downbeat - Double(before) * bar
+        let bars = Int(cr_ceil_f64((seconds - first) / bar)) + 1
+        var beats: [Double] = [], numbers: [Int] = []
+        for number in 0..<bars * beatsPerBar {
+            beats.append(first + Double(number) * beat)
+            numbers.append(number / beatsPerBar)
+        }
+        beats.append(first + Double(bars * beatsPerBar) * beat)
+        self.init(beats: beats, bars: numbers)
+    }
+
+    /// The beat that `time` lies in; before the first it is the first, after the last the last.
+    package func beat(at time: Double) -> Int {
+        // The first that begins later, less one.
+        var low = 0
+        var high = beats.count
+        while low < high {
+            let middle = (low + high) / 2
+            if beats[middle] <= time { low = middle + 1 } else { high = middle }
+        }
+        return min(max(low - 1, 0), bars.count - 1)
+    }
+
+    /// 7 numbers: sine and cosine of the phases of beat, bar and half beat, and 1.
+    public func features(at time: Double, into output: UnsafeMutablePointer<Float>) {
+        let at = beat(at: time)
+        let beat = (time - beats[at]) / (beats[at + 1] - beats[at])
+        let bar = (Double(places[at].number) + beat) / Double(places[at].count)
+        for (i, phase) in [beat, bar, 2 * beat].enumerated() {
+            output[2 * i] = Float(cr_sin_f64(2 * Double.pi * phase))
+            output[2 * i + 1] = Float(cr_cos_f64(2 * Double.pi * phase))
+        }
+        output[6] = 1
+    }
+}

@@ -1,0 +1,35 @@
+/// How a take is made.
+public struct SamplerSettings: Sendable {
+    /// Steps from noise to latents: 1 … 32.
+    public var steps = 4
+    /// How closely the take follows what is known (1: as the network learnt it; more: more). 0 … 16. Other than 1 it costs a network
+    /// that is not distilled a second evaluation a step.
+    public var guidance: Float = 2
+    /// How far guidance's spread of the latents is drawn back to what it is without, 0 … 1.
+    public var rescale: Float = 0.7
+    /// Of the noise.
+    public var seed: UInt64 = 1
+    /// The sound to play with; nil: what the network finds fit.
+    public var style: BassStyle?
+    /// How far the take's sound is drawn to it, 0 … 1.
+    public var styleStrength: Float = 1
+    /// For variations: how far to go from the line that the take starts from, 0 (nothing changes) … 1 (it does not count).
+    public var variation: Float = 1
+
+    public init() {}
+
+    /// Within their ranges, and numbers.
+    var clamped: SamplerSettings {
+        var settings = self
+        settings.steps = min(max(steps, 1), 32)
+        settings.guidance = Self.clamp(guidance, 0, 16, 1)
+        settings.rescale = Self.clamp(rescale, 0, 1, 0.7)
+        settings.styleStrength = Self.clamp(styleStrength, 0, 1, 0)
+        settings.variation = Self.clamp(variation, 0, 1, 1)
+        return settings
+    }
+
+    private static func clamp(_ value: Float, _ low: Float, _ high: Float, _ fallback: Float) -> Float {
+        value == value ? min(max(value, low), high) : fallback
+    }
+}

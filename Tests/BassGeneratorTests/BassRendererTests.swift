@@ -1,0 +1,108 @@
+import BassGenerator
+import DDSPSynth
+import Foundation
+import Neural
+import Testing
+
+@Suite struct BassRendererTests {
+    let latents: [Float]
+
+    init() throws { latents = try Vectors("autoencoder.safetensors").array("latents") }
+
+    private func line() -> BassLine {
+        let pitch: [Float] = (0..<180).map { (step: Int) -> Float in step % 60 < 45 ? Float(33 + step / 60 * 5) : 0 }
+        let loudness: [Float] = (0..<180).map { (step: Int) -> Float in step % 60 < 45 ? -20 - Float(step % 60) : -80 }
+        return BassLine(pitch: pitch, loudness: loudness, notes: [])
+    }
+
+    private func render(_ rate: Int, pieces: [Int] = [1 << 30], level: Int = 3, extra: Int = 0) throws -> [Float] {
+        let renderer = try BassRenderer(
+            model: tinyAutoencoder(level), latents: latents, frames: 30, line: line(), sampleRate: rate)
+        var left = [Float](repeating: .nan, count: renderer.length + extra), right = left
+        var at = 0, turn = 0
+        while at < left.count {
+            let count = min(pieces[turn % pieces.count], left.count - at)
+            try left.withUnsafeMutableBufferPointer { l in
+                try right.withUnsafeMutableBufferPointer { r in
+                    try renderer.render(left: l.baseAddress! + at, right: r.baseAddress! + at, count: count)
+                }
+            }
+            at += count
+            turn += 1
+        }
+        #expect(left == right)
+        return left
+    }
+
+    /// Against the sum of sines in double precision, each phase an exact integral: −50 dB or less apart, noise left out.
+    @Test(arguments: levels) func soundsAsTheFormulas(level: Int) throws {
+        let vectors = try Vectors("autoencoder.safetensors")
+        let harmonics = try vectors.array("harmonics"), pitch = try vectors.array("control_pitch")
+        let bank = try #require(VoiceBank(sampleRate: 48_000, maximumVoices: 1, kernels: Kernels(atMost: level)))
+        let silence = [Float](repeating: 0, count: 65)
+        var sound: [Float] = []
+        for frame in 0..<300 {
+            harmonics[128 * frame..<128 * frame + 128].withUnsafeBufferPointer { a in
+                silence.withUnsafeBufferPointer { n in
+                    bank.take(
+                        voice: 0, generation: 1, onset: 0,
+                        frame: .init(pitch: pitch[frame], amplitudes: a.baseAddress!, noise: n.baseAddress!), ramp: 192)
+                }
+            }
+            guard frame > 0 else { continue }
+            var left = [Float](repeating: 0, count: 192), right = left
+            bank.render(left: &left, right: &right, count: 192)
+            sound += left
+        }
+        var error = 0.0, power = 0.0, cycles = 0.0
+        for frame in 0..<299 {
+            let f0 = 440 * pow(2, (Double(pitch[frame]) - 69) / 12), f1 = 440 * pow(2, (Double(pitch[frame + 1]) - 69) / 12)
+            for n in 0..<192 {
+                let x = Double(n) / 192
+                let phase = cycles + (f0 * x + (f1 - f0) * x * x / 2) * 192 / 48_000
+                var sample = 0.0
+                for k in 1...128 {
+                    let a = Double(harmonics[128 * frame + k - 1]), b = Double(harmonics[128 * (frame + 1) + k - 1])
+                    sample += (a + (b - a) * x) * sin(2 * Double.pi * (phase * Double(k)).truncatingRemainder(dividingBy: 1))
+                }
+                // The gate of the onset is the bank's own.
+                guard frame > 0 else { continue }
+                let found = Double(sound[192 * frame + n])
+                error += (found - sample) * (found - sample)
+                power += sample * sample
+            }
+            cycles += (f0 + f1) / 2 * 192 / 48_000
+        }
+        #expect(10 * log10(error / power) < -50, "\(10 * log10(error / power)) dB")
+    }
+
+    @Test func divisionOfTimeDoesNotMatter() throws {
+        let whole = try render(44_100)
+        #expect(try render(44_100, pieces: [64, 1, 1000, 37]) == whole)
+    }
+
+    @Test(arguments: [8000, 44_100, 48_000, 96_000]) func everyRate(rate: Int) throws {
+        let sound = try render(rate, extra: 1000)
+        #expect(sound.count - 1000 == Int((1.44 * Double(rate)).rounded(.up)))
+        #expect(sound.allSatisfy { $0.isFinite })
+        #expect(sound.suffix(1000).allSatisfy { $0 == 0 })
+        // K-weighted −20 dB and falling: some of it is there.
+        let level = sound[rate / 10..<rate / 5].reduce(0) { $0 + $1 * $1 } / Float(rate / 10)
+        #expect(level > 1e-4 && level < 1)
+    }
+
+    @Test(arguments: levels) func instructionSetsAgree(level: Int) throws {
+        let here = try render(48_000, level: level), plain = try render(48_000, level: 0)
+        // The noise's phases are the same too.
+        #expect(difference(here, plain) < 1e-3)
+    }
+
+    @Test func stopsWhenAsked() throws {
+        let renderer = try BassRenderer(
+            model: tinyAutoencoder(), latents: latents, frames: 30, line: line(), sampleRate: 48_000)
+        let control = TakeControl()
+        control.cancel()
+        var left = [Float](repeating: 0, count: 1000), right = left
+        #expect(throws: TakeError.self) { try renderer.render(left: &left, right: &right, count: 1000, control: control) }
+    }
+}
