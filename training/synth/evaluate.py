@@ -4,9 +4,11 @@
 
 For every instrument: the multi-scale spectral loss of the model; of the baseline (the instrument's mean harmonic and noise
 spectrum over its training phrases, scaled to the loudness: means of amplitudes, and as a second one means of their logs);
-and its floor, which is the loss of the phrase's own measured spectra (two draws of noise never agree); the mean absolute error of loudness where the phrase is above −70 dB, and that of f0 as CREPE (tiny)
-hears it where its confidence is 0.85 or more, beside what it finds on the recording itself. Writes OUTPUT/KIND.json and
-OUTPUT/KIND-NAME.wav (recording, resynthesis, baseline one after another, for listening).
+of the phrase's own measured spectra (`floor`: what this way of making sound reaches without a network in between); and of
+two sounds of those same spectra, which differ in the draw of their noise alone (`draws`: what chance costs by itself);
+the mean absolute error of loudness where the phrase is above −70 dB, and that of f0 as CREPE
+(tiny) hears it where its confidence is 0.85 or more, beside what it finds on the recording itself. Writes
+OUTPUT/KIND.json and OUTPUT/KIND-NAME.wav (recording, resynthesis, baseline one after another, for listening).
 """
 
 import argparse
@@ -91,16 +93,17 @@ def main():
         embedding = decoder.embedding[instrument].expand(1, pitch.shape[1], -1)
         measured = torch.cat([data.harmonics[part], data.noise[part]], 1).float()[None]
         spectra = [decoder(pitch, loudness, embedding)[0], measured]
-        spectra += [mean[instrument].expand(1, pitch.shape[1], -1) for mean in means]
+        spectra += [mean[instrument].expand(1, pitch.shape[1], -1) for mean in means] + [measured]
         amplitudes, densities = decoder.impose(torch.cat(spectra), pitch, loudness)
         made = synthesis.sound(f0[0], loudness, amplitudes, densities, torch.Generator().manual_seed(index))
         made = torch.round(made * 32767) / 32767  # 16 bits, like the recording
         wanted = recording[: len(made[0])]
-        distances = [losses.spectral(sound[None], wanted[None]).item() for sound in made]
+        distances = [losses.spectral(sound[None], wanted[None]).item() for sound in made[:4]]
+        distances.append(losses.spectral(made[4:5], made[1:2]).item())
         heard = measure.loudness(made[0].numpy(), pitch.shape[1] - 1)
         level = loudness[0, :-1].numpy()
         loud = level > -70
-        line = dict(spectral=distances[0], floor=distances[1], baseline=distances[2], baseline_log=distances[3],
+        line = dict(zip(("spectral", "floor", "baseline", "baseline_log", "draws"), distances),
                     loudness=float(np.abs(heard - level)[loud].mean()))
         if not arguments.no_pitch:
             line["pitch"] = pitch_errors(made[0].numpy(), f0[0].numpy())
@@ -111,7 +114,7 @@ def main():
     table = {}
     for name, lines in results.items():
         mean = lambda key: float(np.mean([line[key] for line in lines]))
-        row = {key: mean(key) for key in ("spectral", "floor", "baseline", "baseline_log", "loudness")}
+        row = {key: mean(key) for key in ("spectral", "draws", "floor", "baseline", "baseline_log", "loudness")}
         row["reduction"] = 1 - row["spectral"] / row["baseline"]
         if not arguments.no_pitch:
             for key in ("pitch", "pitch_recording"):

@@ -20,8 +20,8 @@ import train
 from dataset import Phrases
 from instruments import NAMES
 
-BATCH, FRAMES, HEARD = 8, 224, 100  # of each crop a stretch of HEARD frames is synthesised
-HARMONIC_REGRESSION, NOISE_REGRESSION = 0.1, 0.03
+BATCH, FRAMES, HEARD = 8, 448, 100  # of each crop a stretch of HEARD frames is synthesised
+HARMONIC_REGRESSION, NOISE_REGRESSION = 0.05, 0.02
 
 
 def excerpts(data, crops, first, frames):
@@ -35,7 +35,8 @@ def excerpts(data, crops, first, frames):
 def distance(decoder, data, crops, random, seed):
     rows, instrument = data.gather(crops, FRAMES)
     logs, (h, n) = train.forward(decoder, data, rows, instrument)
-    first = int(random.choice([0, 0, random.integers(0, FRAMES - HEARD)]))
+    # Onsets, what follows them, and what follows after several notes with the state carried on.
+    first = int(random.choice([0, random.integers(0, 150), random.integers(0, FRAMES - HEARD)]))
     span = slice(first, first + HEARD)
     pitch, loudness = data.pitch[rows[:, span]], data.loudness[rows[:, span]]
     amplitudes, densities = decoder.impose(logs[:, span], pitch, loudness)
@@ -67,7 +68,7 @@ def main():
     start = torch.load(arguments.start, weights_only=True)
     decoder = network.Decoder(start["width"], start["state"], len(NAMES))
     decoder.load_state_dict(start["decoder"])
-    optimizer = torch.optim.Adam(decoder.parameters(), lr=arguments.rate, betas=(0.9, 0.98))
+    optimizer = train.Optimizer(decoder, arguments.rate)
     average, step, spent = train.Average(decoder, 0.995), 0, 0.0
     last = arguments.run / "last.pt"
     if last.exists():
@@ -84,15 +85,12 @@ def main():
         print(0, np.round(validate(decoder, test), 3), flush=True)
     while step < arguments.steps:
         random = np.random.default_rng([arguments.seed, step])
-        share = step / arguments.steps
-        for group in optimizer.param_groups:
-            group["lr"] = float(arguments.rate * min(1, (step + 1) / 50) * (0.02 + 0.98 * (0.5 + 0.5 * np.cos(np.pi * share))))
         d, h, n = distance(decoder, data, data.crops(random, BATCH, FRAMES), random, step)
         loss = d + HARMONIC_REGRESSION * h + NOISE_REGRESSION * n
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 3)
-        optimizer.step()
+        optimizer.step((step + 1) / arguments.steps, 50 / arguments.steps, 0.02)
         average.update(decoder)
         step += 1
         sums.append((d.item(), h.item(), n.item()))

@@ -18,14 +18,16 @@ print(f"width {decoder.head.in_features}, state {decoder.gru.hidden_size}: {coun
 tables = {kind: json.loads((work / "evaluation" / f"{kind}.json").read_text()) for kind in ("test", "other")
           if (work / "evaluation" / f"{kind}.json").exists()}
 for kind, table in tables.items():
-    print(f"{kind}\n\n| instrument | MSS | floor | baseline | less | log baseline | loudness L1, dB | f0 L1, semitones | (recording) |")
+    print(f"{kind}\n")
+    print("| instrument | loss | baseline | less | measured spectra | noise alone | loudness, dB | f0, semitones | (recording) |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, row in table.items():
-        print(f"| {name} | {row['spectral']:.2f} | {row['floor']:.2f} | {row['baseline']:.2f} | {100 * row['reduction']:.0f} % | "
-              f"{row['baseline_log']:.2f} | {row['loudness']:.2f} | {row['pitch']:.3f} | {row['pitch_recording']:.3f} |")
-    print()
+        print(f"| {name} | {row['spectral']:.2f} | {row['baseline']:.2f} | {100 * row['reduction']:.0f} % | {row['floor']:.2f} | "
+              f"{row['draws']:.2f} | {row['loudness']:.2f} | {row['pitch']:.3f} | {row['pitch_recording']:.3f} |")
+    mean = table["mean"]
+    print(f"\nMeans of logs as the baseline: {mean['baseline_log']:.2f}\n")
 
-print("| width = state | parameters | harmonics, dB | noise, IS | loss |\n|---|---|---|---|---|")
+print("| width = state | parameters | harmonics, dB | noise | loss |\n|---|---|---|---|---|")
 runs = [json.loads((folder / "log.jsonl").read_text().splitlines()[-1]) | {"size": int(folder.name.split("-")[1])}
         for folder in work.glob("knee-*") if (folder / "log.jsonl").exists()]
 for line in sorted(runs, key=lambda line: line["size"]):

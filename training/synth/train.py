@@ -47,6 +47,40 @@ def validate(decoder, data):
     return np.mean(list(each.values()), 0).tolist(), each
 
 
+class Optimizer:
+    """Muon for the matrices between the layers, Adam for the rest.
+
+    `rate` is Adam's; Muon's is seven times it. Width 64 came to 6.6 dB and 1.60 in 1000 steps, by Adam alone to 7.4 and 1.85.
+    """
+
+    def __init__(self, decoder, rate):
+        inner = {name: value for name, value in decoder.named_parameters()
+                 if value.dim() == 2 and name not in ("embedding", "in.weight")}
+        rest = [value for name, value in decoder.named_parameters() if name not in inner]
+        self.rate = rate
+        self.parts = [(torch.optim.Muon(inner.values(), lr=7 * rate, weight_decay=0), 7.0),
+                      (torch.optim.Adam(rest, lr=rate, betas=(0.9, 0.98)), 1.0)]
+
+    def step(self, share, warm, least):
+        """One step at a rate that rises over the share `warm` of all steps and falls along a cosine to `least`."""
+        level = min(1, share / warm) * (least + (1 - least) * (0.5 + 0.5 * np.cos(np.pi * share)))
+        for part, ratio in self.parts:
+            for group in part.param_groups:
+                group["lr"] = float(self.rate * ratio * level)
+            part.step()
+
+    def zero_grad(self):
+        for part, _ in self.parts:
+            part.zero_grad()
+
+    def state_dict(self):
+        return [part.state_dict() for part, _ in self.parts]
+
+    def load_state_dict(self, states):
+        for (part, _), state in zip(self.parts, states):
+            part.load_state_dict(state)
+
+
 class Average:
     """Exponentially averaged weights."""
 
@@ -76,6 +110,7 @@ def main():
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=pathlib.Path, help="a checkpoint of the same size to begin with")
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
     arguments.run.mkdir(parents=True, exist_ok=True)
@@ -83,7 +118,16 @@ def main():
     with torch.no_grad():  # begin near a plausible spectrum
         decoder.head.bias[:network.HARMONICS] = -1.5 * torch.log10(torch.arange(1, network.HARMONICS + 1).float())
         decoder.head.bias[network.HARMONICS:] = -5
-    optimizer = torch.optim.Adam(decoder.parameters(), lr=arguments.rate, betas=(0.9, 0.98))
+        # Sampled notes change from key to key, and within a few dB: units that react within about so narrow a range,
+        # spread over all pitches and levels, learn it sooner than PyTorch's wide ones (width 64, 1000 steps: 7.4 for 7.7 dB).
+        first, sharp = getattr(decoder, "in"), arguments.width // 2
+        first.weight *= 2
+        for column, part, low, high in ((0, slice(0, sharp), -1.3, 1.6), (1, slice(sharp, sharp + sharp // 2), -1, 1.5)):
+            slope = first.weight[part, column].normal_(0, 1.5)
+            first.bias[part] = -slope * torch.empty_like(slope).uniform_(low, high)
+    if arguments.start:
+        decoder.load_state_dict(torch.load(arguments.start, weights_only=True)["decoder"])
+    optimizer = Optimizer(decoder, arguments.rate)
     average, step, spent = Average(decoder), 0, 0.0
     last = arguments.run / "last.pt"
     if last.exists():
@@ -98,9 +142,6 @@ def main():
     begun, sums = time.time() - spent, []
     while step < arguments.steps:
         random = np.random.default_rng([arguments.seed, step])
-        share = step / arguments.steps
-        for group in optimizer.param_groups:
-            group["lr"] = float(arguments.rate * min(1, (step + 1) / 100) * (0.01 + 0.99 * (0.5 + 0.5 * np.cos(np.pi * share))))
         batch, frames = SHAPES[step % len(SHAPES)]
         rows, instrument = data.gather(data.crops(random, batch, frames), frames)
         _, (h, n) = forward(decoder, data, rows, instrument, random)
@@ -108,7 +149,7 @@ def main():
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 3)
-        optimizer.step()
+        optimizer.step((step + 1) / arguments.steps, 100 / arguments.steps, 0.01)
         average.update(decoder)
         step += 1
         sums.append((h.item(), n.item()))
