@@ -8,6 +8,7 @@ case "activations": dumpActivations(Array(arguments.dropFirst(2)))
 case "synth": benchmarkSynth(Array(arguments.dropFirst(2)))
 case "engine": benchmarkEngine(Array(arguments.dropFirst(2)))
 case "transfer": benchmarkTransfer(Array(arguments.dropFirst(2)))
+case "bass": benchmarkBass(Array(arguments.dropFirst(2)))
 case "loop": loopInput(Array(arguments.dropFirst(2)))
 default:
     print(
@@ -17,6 +18,7 @@ default:
                continuo-bench synth [MODEL]
                continuo-bench engine [MODEL]
                continuo-bench transfer MODEL WEIGHTS RECORDING…
+               continuo-bench bass AUTOENCODER GENERATOR [SECONDS]
                continuo-bench loop SECONDS OUT.wav IN…
                continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]
         """)

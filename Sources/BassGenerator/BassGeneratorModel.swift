@@ -9,6 +9,8 @@ public final class BassGeneratorModel: @unchecked Sendable {  // immutable after
     public let path: String
     /// Width of the transformer.
     public let width: Int
+    /// Blocks of the transformer.
+    public var blockCount: Int { blocks.count }
     /// Numbers of an attention head.
     public let head: Int
     /// Whether the network takes the steps' size and the guidance itself (one evaluation a step).

@@ -41,12 +41,13 @@ enum ModelChecks {
         return shape[0]
     }
 
-    /// How many of `prefix.0`, `prefix.1` … have a tensor `suffix`; at most `most`.
+    /// How many of `prefix.0`, `prefix.1` … there are (with a tensor `first`, or `up.weight`: whichever is missing, the block's layers
+    /// say it); at most `most`.
     static func blocks(
-        _ file: Safetensors, _ prefix: String, _ suffix: String, most: Int
+        _ file: Safetensors, _ prefix: String, _ first: String, most: Int
     ) throws(ModelError) -> Int {
         var count = 0
-        while file.shape(of: prefix + "\(count)" + suffix) != nil {
+        while file.shape(of: prefix + "\(count)" + first) != nil || file.shape(of: prefix + "\(count).up.weight") != nil {
             count += 1
             guard count <= most else {
                 throw .unsuitable(path: file.path, reason: "it has more than \(most) blocks " + prefix)

@@ -1,0 +1,66 @@
+import BassGenerator
+import Foundation
+import Neural
+import Testing
+
+@Suite struct TakeConditionsTests {
+    private func rows(_ frames: Int, _ fill: (Double, UnsafeMutablePointer<Float>) -> Void, size: Int) -> [Float] {
+        (0..<frames).flatMap { frame -> [Float] in
+            var row = [Float](repeating: 0, count: size)
+            fill((Double(frame) + 0.5) * 0.048, &row)
+            return row
+        }
+    }
+
+    @Test func beatsAndChordsMatchTheReference() throws {
+        let vectors = try Vectors("generator.safetensors")
+        let grid = BeatGrid(beats: (0..<9).map { Double($0) * 0.31 }, bars: (0..<8).map { $0 / 4 })
+        #expect(try difference(rows(48, { grid.features(at: $0, into: $1) }, size: 7), vectors.array("beat")) < 1e-5)
+        let roots = [0, 0, 5, 5, 7, 7, 9, 9], tones: [UInt16] = [145, 145, 545, 545, 2180, 2180, 529, 529]
+        let chart = ChordChart(grid: grid, chords: zip(roots, tones).map { .init(root: $0, tones: $1) })
+        #expect(try rows(48, { chart.features(at: $0, into: $1) }, size: 25) == vectors.array("chords"))
+        let long = BeatGrid(beats: (0..<31).map { Double($0) * 0.5 }, bars: (0..<30).map { $0 / 4 })
+        #expect(try difference(rows(300, { long.features(at: $0, into: $1) }, size: 7), vectors.array("long_beat")) < 1e-5)
+    }
+
+    @Test func steadyTempo() {
+        let grid = BeatGrid(tempo: 120, beatsPerBar: 3, downbeat: 0.7, seconds: 20)
+        #expect(grid.beats.first! <= 0 && grid.beats.last! >= 20)
+        for (time, beat, bar) in [(0.7, 0.0, 0.0), (1.45, 0.5, 0.5), (2.2, 0.0, 0.0), (0.2, 0.0, 2.0 / 3), (12.7, 0.0, 0.0)] {
+            var row = [Float](repeating: 0, count: 7)
+            grid.features(at: time, into: &row)
+            let wanted: [Double] = [beat, bar, 2 * beat].flatMap { [sin(2 * .pi * $0), cos(2 * .pi * $0)] }
+            for (a, b) in zip(row, wanted) { #expect(abs(Double(a) - b) < 1e-4, "\(time)") }
+            #expect(row[6] == 1)
+        }
+    }
+
+    @Test func unknownChordsAreZeros() {
+        let grid = BeatGrid(tempo: 60, beatsPerBar: 1, downbeat: 0, seconds: 2)
+        var chords = [ChordChart.Chord?](repeating: nil, count: grid.bars.count)
+        chords[2] = .init(root: -1, tones: 1)
+        let chart = ChordChart(grid: grid, chords: chords)
+        var row = [Float](repeating: 0, count: 25)
+        chart.features(at: grid.beats[1] + 0.5, into: &row)
+        #expect(row.allSatisfy { $0 == 0 })
+        chart.features(at: grid.beats[2] + 0.5, into: &row)
+        #expect(row[11] == 1 && row[12] == 1 && row[24] == 1 && row.reduce(0, +) == 3)
+    }
+
+    @Test func storedConditionsSayWhatIsKnown() throws {
+        let conditions = StoredConditions(frames: 20)
+        let buffers = try [20 * 416, 20, 20 * 7, 20 * 25].map { try FloatBuffer(count: $0) }
+        defer { withExtendedLifetime(buffers) {} }
+        let rows = ConditionRows(mix: buffers[0].base, mixKnown: buffers[1].base, beat: buffers[2].base, chords: buffers[3].base)
+        try conditions.read(first: 0, count: 20, into: rows)
+        #expect(buffers.allSatisfy { b in (0..<b.count).allSatisfy { b.base[$0] == 0 } })
+        conditions.mix = try FloatBuffer(count: 20 * 416)
+        for i in 0..<20 * 416 { conditions.mix!.base[i] = Float(i) }
+        conditions.mixKnown = 5..<10
+        conditions.beats = BeatGrid(tempo: 100, beatsPerBar: 4, downbeat: 0, seconds: 2)
+        try conditions.read(first: 4, count: 3, into: rows)
+        #expect(array(buffers[1], 3) == [0, 1, 1])
+        #expect(rows.mix[0] == 0 && rows.mix[416] == Float(5 * 416))
+        #expect((0..<3).allSatisfy { rows.beat[7 * $0 + 6] == 1 })
+    }
+}
