@@ -9,6 +9,7 @@ case "synth": benchmarkSynth(Array(arguments.dropFirst(2)))
 case "engine": benchmarkEngine(Array(arguments.dropFirst(2)))
 case "transfer": benchmarkTransfer(Array(arguments.dropFirst(2)))
 case "bass": benchmarkBass(Array(arguments.dropFirst(2)))
+case "bass-take": dumpBassTake(Array(arguments.dropFirst(2)))
 case "loop": loopInput(Array(arguments.dropFirst(2)))
 default:
     print(
@@ -19,6 +20,7 @@ default:
                continuo-bench engine [MODEL]
                continuo-bench transfer MODEL WEIGHTS RECORDING…
                continuo-bench bass AUTOENCODER GENERATOR [SECONDS]
+               continuo-bench bass-take AUTOENCODER GENERATOR MIX FOLDER [--steps N] [--guidance W] …
                continuo-bench loop SECONDS OUT.wav IN…
                continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]
         """)

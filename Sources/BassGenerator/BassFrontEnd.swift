@@ -33,6 +33,8 @@ public final class BassFrontEnd {
     private let mono: FloatBuffer
     private let resampled: FloatBuffer
 
+    /// What silence is heard as, in every band.
+    public static var silence: Float { floor / 40 + 1 }
     private static var floor: Float { -90 }
     private static var ceiling: Float { 20 }
     /// Frames whose windows fill the sixteen channels.

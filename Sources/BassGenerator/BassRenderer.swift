@@ -38,8 +38,10 @@ public final class BassRenderer {
     ///   - latents: [frames, 24], of at least one frame; looked at in `init` alone
     ///   - line: of these latents
     ///   - sampleRate: 8000 … 768,000 Hz
+    ///   - sound: the Synth's sound controls, of which tilt, brightness, odd/even, formant and those of the noise apply
     public init(
-        model: BassAutoencoder, latents: UnsafePointer<Float>, frames: Int, line: BassLine, sampleRate: Int
+        model: BassAutoencoder, latents: UnsafePointer<Float>, frames: Int, line: BassLine, sampleRate: Int,
+        sound: SoundSettings = SoundSettings()
     ) throws(TakeError) {
         precondition(frames > 0)
         embedding = try model.embedding(latents, frames: frames)
@@ -53,7 +55,9 @@ public final class BassRenderer {
         guard let bank = VoiceBank(sampleRate: Double(sampleRate), maximumVoices: 1, kernels: model.kernels) else {
             throw .model(.outOfMemory(bytes: 0))
         }
-        design.prepare(SoundSettings())
+        var sound = sound
+        sound.stretch = 0  // a take has no such thing, and the bank is not told
+        design.prepare(sound)
         self.decoder = decoder
         self.design = design
         self.bank = bank

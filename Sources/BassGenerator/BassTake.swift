@@ -1,3 +1,4 @@
+import DDSPSynth
 import Neural
 
 /// What a generation gives: latents, and the line they stand for.
@@ -24,8 +25,11 @@ public final class BassTake {
 
     /// A renderer of its sound from its begin.
     ///
-    /// - Parameter sampleRate: 8000 … 768,000 Hz
-    public func renderer(sampleRate: Int) throws(TakeError) -> BassRenderer {
-        try BassRenderer(model: model, latents: latents.base, frames: frames, line: line, sampleRate: sampleRate)
+    /// - Parameters:
+    ///   - sampleRate: 8000 … 768,000 Hz
+    ///   - sound: see `BassRenderer`
+    public func renderer(sampleRate: Int, sound: SoundSettings = SoundSettings()) throws(TakeError) -> BassRenderer {
+        try BassRenderer(
+            model: model, latents: latents.base, frames: frames, line: line, sampleRate: sampleRate, sound: sound)
     }
 }

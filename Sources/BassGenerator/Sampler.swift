@@ -18,6 +18,9 @@ public final class Sampler {
     private let transformer: DiffusionTransformer
     private static var latents: Int { BassFormat.latents }
 
+    /// Windows that the last take held at once, at most.
+    package private(set) var windowsHeld = 0
+
     // Of one window.
     private let mix: FloatBuffer
     private let mixKnown: FloatBuffer
@@ -69,6 +72,7 @@ public final class Sampler {
         let denormals = cr_flush_denormals()
         defer { cr_restore_denormals(denormals) }
         let take = try Take(conditions, wanted.clamped, model, hasStart: start != nil)
+        windowsHeld = 0
         try begin(take, start, noise, control)
         if take.begin == 0 { return take.z }
         let windows = take.starts.count, steps = take.settings.steps
@@ -111,6 +115,7 @@ public final class Sampler {
         /// What each window listens to, while it is under way; and memory for more.
         var listened: [FloatBuffer?]
         private var free: [FloatBuffer] = []
+        private(set) var held = 0
         private let width: Int
         let blindIsOneRow: Bool
         var blindIsReady = false
@@ -152,6 +157,7 @@ public final class Sampler {
         func length(_ window: Int) -> Int { min(Sampler.window, frames - starts[window]) }
 
         func memory() throws(TakeError) -> FloatBuffer {
+            held += 1
             if let buffer = free.popLast() { return buffer }
             return try floats(min(Sampler.window, frames) * width)
         }
@@ -159,6 +165,7 @@ public final class Sampler {
         func release(_ window: Int) {
             if let buffer = listened[window] { free.append(buffer) }
             listened[window] = nil
+            held -= 1
         }
     }
 
@@ -206,6 +213,7 @@ public final class Sampler {
         try transformer.hear(mix.base, frames: count, control: control)
         transformer.listen(rows, kept: take.conditions.kept, first: first, frames: count, buffer.base)
         take.listened[window] = buffer
+        windowsHeld = max(windowsHeld, take.held)
     }
 
     /// The window's estimate of the latents at the end, into `estimate`.

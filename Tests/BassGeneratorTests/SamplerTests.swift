@@ -134,6 +134,20 @@ import Testing
         #expect(free.allSatisfy { $0.isFinite })
     }
 
+    /// However long a song is, as many windows are held as there are steps, and one or two.
+    @Test func longSongsTakeNoMoreMemory() throws {
+        let sampler = try Sampler(model: tinyGenerator())
+        for frames in [2000, 6000] {
+            var wanted = settings(steps: 4, guidance: 1)
+            _ = try sampler.sample(Written(frames: frames), wanted)
+            #expect(sampler.windowsHeld <= 6)
+            wanted.style = BassStyle()
+            wanted.styleStrength = 1
+            _ = try sampler.sample(Written(frames: frames), wanted)
+            #expect(sampler.windowsHeld == Sampler.windowStarts(frames: frames).count)
+        }
+    }
+
     @Test func seedsMakeTakes() throws {
         let sampler = try Sampler(model: tinyGenerator())
         func take(_ seed: UInt64) throws -> [Float] {

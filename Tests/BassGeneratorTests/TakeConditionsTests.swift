@@ -63,4 +63,66 @@ import Testing
         #expect(rows.mix[0] == 0 && rows.mix[416] == Float(5 * 416))
         #expect((0..<3).allSatisfy { rows.beat[7 * $0 + 6] == 1 })
     }
+
+    /// A mix that is read as it is needed gives the take of one that lies in memory.
+    @Test(arguments: [24_000, 44_100]) func streamedConditionsAreTheSame(rate: Int) throws {
+        let coder = try tinyAutoencoder()
+        var random = SeededGenerator(6)
+        let mix = (0..<rate * 40).map { _ in Float.random(in: -0.5...0.5, using: &random) }
+        let frames = 834 + 30  // beyond its end
+        let whole = try BassFrontEnd(filters: coder.filters, sampleRate: rate)
+        try whole.feed(mix, mix, count: mix.count)
+        try whole.finish()
+        #expect(whole.available == 834)
+        let stored = StoredConditions(frames: frames)
+        stored.mix = try FloatBuffer(count: frames * 416)
+        for i in 0..<frames * 416 { stored.mix!.base[i] = BassFrontEnd.silence }
+        _ = whole.read(into: stored.mix!.base, maximum: 834)
+        stored.beats = BeatGrid(tempo: 90, beatsPerBar: 4, downbeat: 0.3, seconds: 42)
+
+        var at = 0
+        let frontEnd = try BassFrontEnd(filters: coder.filters, sampleRate: rate)
+        let streamed = try StreamedConditions(frames: frames, frontEnd: frontEnd) { left, right, count in
+            let count = min(min(count, 1 + at % 3000), mix.count - at)
+            for n in 0..<count { (left[n], right[n]) = (mix[at + n], mix[at + n]) }
+            at += count
+            return count
+        }
+        streamed.beats = stored.beats
+        let sampler = try Sampler(model: tinyGenerator())
+        let a = try sampler.sample(stored, SamplerSettings()), b = try sampler.sample(streamed, SamplerSettings())
+        #expect(array(a, frames * 24) == array(b, frames * 24))
+        #expect(streamed.held <= 400)
+    }
+
+    @Test func readersErrorsComeThrough() throws {
+        let frontEnd = try BassFrontEnd(filters: tinyAutoencoder().filters, sampleRate: 48_000)
+        let streamed = try StreamedConditions(frames: 10, frontEnd: frontEnd) { (_, _, _) throws(TakeError) -> Int in
+            throw .cancelled
+        }
+        #expect(throws: TakeError.self) { try Sampler(model: tinyGenerator()).sample(streamed, SamplerSettings()) }
+    }
+
+    @Test func analysesMixes() throws {
+        let vectors = try Vectors("generator.safetensors")
+        let model = try tinyGenerator()
+        let mix = try vectors.array("mix")
+        let analysis = try MixAnalysis(mix, frames: 48, model: model)
+        #expect(try difference(array(analysis.values, 48 * 29), vectors.array("auxiliary")) < 1e-4)
+        for frame in 0..<48 {
+            let row = try Array(vectors.array("auxiliary")[29 * frame..<29 * frame + 29])
+            let root = row[..<13].indices.max { row[$0] < row[$1] }!
+            #expect(analysis.root(at: frame) == (root == 12 ? nil : root))
+            #expect(abs(analysis.tones(at: frame)[3] - 1 / (1 + exp(-row[16]))) < 1e-4)
+            let phases = analysis.phases(at: frame)
+            #expect(abs(phases.beatStrength * sin(2 * .pi * phases.beat) - row[25]) < 1e-4)
+            #expect(abs(phases.barStrength * cos(2 * .pi * phases.bar) - row[28]) < 1e-4)
+            #expect((0..<1).contains(phases.beat) && (0..<1).contains(phases.bar))
+        }
+        // In pieces.
+        let long = (0..<20).flatMap { _ in mix }
+        let whole = try MixAnalysis(long, frames: 960, model: model)
+        let part = try MixAnalysis(Array(long[240 * 416..<300 * 416]), frames: 60, model: model)
+        #expect(array(part.values, 60 * 29)[3 * 29..<57 * 29] == array(whole.values, 960 * 29)[243 * 29..<297 * 29])
+    }
 }

@@ -31,6 +31,7 @@ CR_REALTIME float cr_log2(float x) { return log2f(x); }
 CR_REALTIME float cr_log10(float x) { return log10f(x); }
 CR_REALTIME float cr_pow(float x, float y) { return powf(x, y); }
 CR_REALTIME float cr_tanh(float x) { return tanhf(x); }
+CR_REALTIME float cr_atan2(float y, float x) { return atan2f(y, x); }
 CR_REALTIME float cr_sqrt(float x) { return sqrtf(x); }
 CR_REALTIME float cr_floor(float x) { return floorf(x); }
 CR_REALTIME float cr_round(float x) { return roundf(x); }
