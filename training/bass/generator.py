@@ -99,7 +99,7 @@ class TransformerBlock(nn.Module):
 class Generator(nn.Module):
     """width D, blocks L, numbers of a head, and the mix encoder's width and blocks."""
 
-    def __init__(self, width=128, blocks=5, head=32, mix_width=96, mix_blocks=4):
+    def __init__(self, width=128, blocks=6, head=32, mix_width=96, mix_blocks=4):
         super().__init__()
         self.sizes = dict(width=width, blocks=blocks, head=head, mix_width=mix_width, mix_blocks=mix_blocks)
         self.head_size = head

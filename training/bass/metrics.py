@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from decoding import STEP
+from decoding import STEP, f1
 
 
 def chord_at(song, times, semitones=0):
@@ -36,3 +36,62 @@ def rates(sums):
     total = {k: sum(s[k] for s in sums) for k in sums[0]}
     return dict(chord_tone=total["tone"] / max(1, total["sounding"]), downbeat_root=total["root"] / max(1, total["downbeats"]),
                 sounding=total["sounding"] / max(1, total["steps"]))
+
+
+def near(times, reference, tolerance):
+    """For each of the times: whether one of the sorted reference times is within the tolerance (s)."""
+    if not len(reference) or not len(times):
+        return np.zeros(len(times), bool)
+    at = np.searchsorted(reference, times)
+    left = np.abs(times - reference[np.clip(at - 1, 0, len(reference) - 1)])
+    return np.minimum(left, np.abs(times - reference[np.clip(at, 0, len(reference) - 1)])) <= tolerance
+
+
+def rhythm(song, onsets, begin, end, tolerance=0.05):
+    """Sums: onsets on the grid of eighths or with a bass drum; downbeats and bass drums on beats that have an onset.
+
+    onsets: seconds in the song; only begin … end counts.
+    """
+    beats = song.beats
+    eighths = np.sort(np.concatenate([beats, (beats[1:] + beats[:-1]) / 2]))
+    onsets = onsets[(onsets >= max(begin, beats[0] - 0.05)) & (onsets < min(end, beats[-1] - 0.05))]
+    anchors = np.concatenate([eighths, song.kicks])
+    first = beats[np.flatnonzero(np.diff(np.append(-1, song.bar)) != 0)]
+    expected = np.unique(np.concatenate([first, beats[:-1][near(beats[:-1], np.sort(song.kicks), tolerance)]]))
+    expected = expected[(expected >= begin) & (expected < end - 0.1)]
+    return dict(placed=float(near(onsets, np.sort(anchors), tolerance).sum()), onsets=float(len(onsets)),
+                answered=float(near(expected, np.sort(onsets), tolerance).sum()), expected=float(len(expected)))
+
+
+def rhythm_f1(sums):
+    total = {k: sum(s[k] for s in sums) for k in sums[0]}
+    precision, recall = total["placed"] / max(1, total["onsets"]), total["answered"] / max(1, total["expected"])
+    return 2 * precision * recall / max(1e-9, precision + recall)
+
+
+def phases(song, onsets):
+    """Phase of the beat (0 … 1) of each onset inside the song's chart."""
+    onsets = onsets[(onsets >= song.beats[0]) & (onsets < song.beats[-1])]
+    at = np.clip(np.searchsorted(song.beats, onsets, side="right") - 1, 0, len(song.beats) - 2)
+    return (onsets - song.beats[at]) / (song.beats[at + 1] - song.beats[at])
+
+
+def histogram(values, bins=24):
+    """Of phases, the bins centred on the beat's twenty-fourths."""
+    counts = np.bincount(np.round(np.asarray(values) * bins).astype(int) % bins, minlength=bins) + 0.5
+    return counts / counts.sum()
+
+
+def divergence(p, q):
+    """Jensen-Shannon divergence in bits."""
+    m = (p + q) / 2
+    return float(0.5 * (p * np.log2(p / m)).sum() + 0.5 * (q * np.log2(q / m)).sum())
+
+
+def unlike(a, b):
+    """How much two lines for the same song differ: 1 − the onsets' F1, and the share of steps that differ in pitch class
+    (or in sounding at all). a, b: (pitch per step, onsets)."""
+
+    first, second = np.where(a[0] > 0, np.round(a[0]) % 12, -1), np.where(b[0] > 0, np.round(b[0]) % 12, -1)
+    n = min(len(first), len(second))
+    return 1 - f1(a[1], b[1]), float((first[:n] != second[:n]).mean())

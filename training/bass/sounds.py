@@ -12,7 +12,7 @@ import scipy.signal
 
 ONSET, OFFSET, KEY, VELOCITY, KIND = range(5)
 PLAIN, SLIDE, VIBRATO, FALL = range(4)
-KINDS = ("saw", "square", "sub", "fm", "pluck", "reese", "organ")
+KINDS = ("saw", "square", "sub", "fm", "pluck", "reese", "organ", "random", "random", "random")
 HELD_OUT_PROGRAMS, HELD_OUT_KIND = (37, 39), "fm"  # slap bass 2, synth bass 2
 TABLE = 2048
 
@@ -72,6 +72,11 @@ def spectrum(kind, rng):
         return np.where(k % 2 == 1, 1 / k ** rng.uniform(2, 3.5), rng.uniform(0, 0.3) / k**2)
     if kind == "organ":
         return np.where(np.isin(k, (1, 2, 3, 4, 6, 8)), rng.uniform(0.1, 1, 128) / k**0.5, 0)
+    if kind == "random":  # anything: lines come and go, the first may be weak
+        walk = np.cumsum(rng.normal(0, rng.uniform(1, 5), 128)) - rng.uniform(0.2, 2) * k
+        holes = rng.random(128) < rng.uniform(0, 0.5)
+        amplitudes = 10 ** ((walk - walk[:6].max() - 25 * holes) / 20)
+        return np.minimum(amplitudes, 1) + 1e-4 / k
     return np.abs(np.sin(np.pi * k * rng.uniform(0.08, 0.3))) / k**1.2 + 1e-3 / k  # plucked at a place of the string
 
 

@@ -1,0 +1,246 @@
+"""Evaluates the generator (and the autoencoder) on songs that no training uses, beside the baselines.
+
+    python evaluate.py --data work/songs --autoencoder ../../models/continuo-bass-autoencoder.safetensors \
+        --generator ../../models/continuo-bass-generator.safetensors --output work/evaluation [--kinds test] [--steps 8 --guidance 2]
+
+Songs are played in takes of 256 frames (12.3 s); clips are 5 s. Intervals: 95 %, bootstrap over clips. The beat is known to
+the model unless --no-beat; chords are not, unless --chords. Prints a table and writes OUTPUT/results.json.
+"""
+
+import argparse
+import json
+import pathlib
+
+import numpy as np
+import torch
+
+import autoencoder
+import dataset
+import decoding
+import export
+import frontend
+import metrics
+import sampling
+from autoencoder import LATENTS, STEPS
+from dataset import SILENT
+from decoding import STEP
+
+FRAMES = 256
+CLIP = int(5 / STEP)
+
+
+class Line:
+    """A line for a song: pitch per step from the song's beginning (0: silent), onsets in seconds."""
+
+    def __init__(self, pitch, onsets):
+        self.pitch, self.onsets = pitch, np.sort(np.asarray(onsets, np.float64))
+
+
+def true_line(song, line=0, sound=0):
+    loudness = song.loudness[line * song.sounds + sound].astype(np.float32)
+    return Line(np.where((loudness > SILENT) & (song.pitch[line] > 0), song.pitch[line], 0), song.onsets[line])
+
+
+def fitted(line, steps):
+    """Cut or padded with silence."""
+    return Line(np.pad(line.pitch[:steps], (0, max(0, steps - len(line.pitch)))), line.onsets[line.onsets < steps * STEP])
+
+
+@torch.no_grad()
+def from_latents(coder, latents):
+    pitch, _, notes = decoding.decode(*[x[0].numpy() for x in coder.line_head(latents)])
+    return Line(pitch, decoding.onset_times(notes))
+
+
+@torch.no_grad()
+def through_autoencoder(coder, song, line=0, sound=0):
+    features = dataset.features(np.asarray(song.banks[song.render(line, sound)]))
+    return from_latents(coder, coder.encode(torch.from_numpy(features)[None]))
+
+
+def conditions(song, other, frames, beats, chords):
+    """What is known of a song, from another's mix where that differs."""
+    times = dataset.frame_times(0, frames)
+    mix = dataset.mixed(other, other.banks, 0, min(frames, other.frames), [0.0] * other.stems)
+    mix = np.pad(mix, ((0, frames - len(mix)), (0, 0)), mode="edge")
+    c = sampling.unconditional(frames)._replace(mix=torch.from_numpy(mix)[None], mix_known=torch.ones(1, frames, 1))
+    if beats:
+        c = c._replace(beat=torch.from_numpy(dataset.beats_known(other, times))[None])
+    if chords:
+        c = c._replace(chords=torch.from_numpy(dataset.chords_known(other, times))[None])
+    return c
+
+
+def generated(model, coder, song, how, other=None, seed=1):
+    """The model's line, take by take."""
+    c = conditions(song, other or song, song.frames, how["beats"], how["chords"])
+    noise = torch.randn(1, song.frames, LATENTS, generator=torch.Generator().manual_seed(seed))
+    z = [sampling.sample(model, c.map(lambda x: x[:, a: a + FRAMES]), noise[:, a: a + FRAMES], how["steps"], how["guidance"],
+                         distilled=how["distilled"]) for a in range(0, song.frames - 12, FRAMES)]
+    return from_latents(coder, torch.cat(z, 1))
+
+
+def mix_chroma(song):
+    """[frames, 12] power of the mix per pitch class, C2 to C6, and its rows' times."""
+    mix = dataset.mixed(song, song.banks, 0, song.frames, [0.0] * song.stems)
+    power = 10 ** ((mix[:, : 2 * frontend.TONAL_BANDS] - 1) * 4)
+    power = power.reshape(-1, frontend.TONAL_BANDS)[:, 23: 23 + 96].reshape(-1, 4, 12, 2).sum((1, 3))  # a semitone: the band below and its own
+    return power, (np.arange(len(power)) + 0.5) * 0.024
+
+
+def heuristic(song):
+    """On every beat the strongest pitch class of the mix during it."""
+    chroma, at = mix_chroma(song)
+    pitch, onsets = np.zeros(song.frames * STEPS), []
+    for begin, end in zip(song.beats[:-1], song.beats[1:]):
+        here = chroma[(at >= begin) & (at < end)]
+        if len(here):
+            pitch[int(begin / STEP): int((begin + 0.9 * (end - begin)) / STEP)] = 36 + here.mean(0).argmax()
+            onsets.append(begin)
+    return Line(pitch, onsets)
+
+
+class Retrieval:
+    """The training set's line whose song is nearest in tempo, metre and (transposed) chroma, moved and stretched to fit."""
+
+    def __init__(self, songs):
+        self.songs = songs
+        self.chroma = []
+        for song in songs:
+            mean = mix_chroma(song)[0].mean(0)
+            self.chroma.append(np.sqrt(mean / mean.sum()))
+        self.tempo = np.array([s.info["tempo"] for s in songs])
+        self.beats = np.array([s.info["beats"] for s in songs])
+
+    def line(self, song):
+        mean = mix_chroma(song)[0].mean(0)
+        mean = np.sqrt(mean / mean.sum())
+        best = (-1, 0, 0)
+        for i in np.flatnonzero((self.beats == song.info["beats"]) & (np.abs(np.log(self.tempo / song.info["tempo"])) < 0.12)):
+            for shift in range(12):
+                best = max(best, (float(mean @ np.roll(self.chroma[i], shift)), i, shift))
+        other, shift = self.songs[best[1]], best[2]
+        line = true_line(other)
+        count = min(len(song.beats), len(other.beats))
+        steps = (np.arange(song.frames * STEPS) + 0.5) * STEP
+        source = np.interp(steps, song.beats[:count], other.beats[:count], left=-1, right=-1)
+        index = np.clip((source / STEP).astype(int), 0, len(line.pitch) - 1)
+        shift = shift - 12 if shift > 6 else shift
+        pitch = np.where((source > 0) & (line.pitch[index] > 0), line.pitch[index] + shift, 0)
+        inside = (line.onsets >= other.beats[0]) & (line.onsets < other.beats[count - 1])
+        return Line(pitch, np.interp(line.onsets[inside], other.beats[:count], song.beats[:count]))
+
+
+def clips(song, line):
+    """Sums of harmony and rhythm per clip of 5 s."""
+    out = []
+    line = fitted(line, song.frames * STEPS)
+    for a in range(0, len(line.pitch) - CLIP // 2, CLIP):
+        begin, end = a * STEP, min(a + CLIP, len(line.pitch)) * STEP
+        out.append(metrics.harmony(song, line.pitch[a: a + CLIP], a) | metrics.rhythm(song, line.onsets, begin, end))
+    return out
+
+
+def summary(rows):
+    return metrics.rates(rows) | dict(rhythm=metrics.rhythm_f1(rows), notes=sum(r["onsets"] for r in rows) / max(1, sum(r["steps"] for r in rows)) / STEP)
+
+
+def with_intervals(rows, rng, rounds=300):
+    """Each rate with its 95 % interval over clips."""
+    keys = list(rows[0])
+    table = np.array([[r[k] for k in keys] for r in rows])
+    samples = []
+    for _ in range(rounds):
+        total = table[rng.integers(len(table), size=len(table))].sum(0)
+        samples.append(summary([dict(zip(keys, total))]))
+    return {k: (v, *np.percentile([s[k] for s in samples], [2.5, 97.5])) for k, v in summary(rows).items()}
+
+
+def spread(model, song, how, w, phi):
+    """Standard deviation over time and channels of generated latents, relative to what training standardised to."""
+    c = conditions(song, song, FRAMES, how["beats"], False)
+    noise = torch.randn(1, FRAMES, LATENTS, generator=torch.Generator().manual_seed(3))
+    return sampling.sample(model, c.map(lambda x: x[:, :FRAMES]), noise, 8, w, phi)[0].std(0).mean().item()
+
+
+def autoencoder_scores(coder, songs):
+    scores = {}
+    for song in songs:
+        for sound in range(song.sounds):
+            truth = dataset.line_targets(song, 0, sound, 0, song.frames)
+            features = dataset.features(np.asarray(song.banks[song.render(0, sound)]))
+            with torch.no_grad():
+                found = decoding.decode(*[x[0].numpy() for x in coder.line_head(coder.encode(torch.from_numpy(features)[None]))])
+            name = song.info["sounds"][sound]
+            scores.setdefault(name if isinstance(name, str) else f"{name[0]} {name[1]}", []).append(
+                decoding.score(found, truth, song.pitch[0], song.onsets[0]))
+    every = [s for values in scores.values() for s in values]
+
+    def mean(values):
+        return {k: round(float(np.mean([s[k] for s in values])), 4) for k in values[0]}
+    return mean(every) | {"each": {k: mean(v) for k, v in sorted(scores.items())}}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path, required=True)
+    parser.add_argument("--autoencoder", type=pathlib.Path, required=True)
+    parser.add_argument("--generator", type=pathlib.Path)
+    parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("--kinds", nargs="+", default=["test"])
+    parser.add_argument("--songs", type=int, default=200, help="at most so many of each kind")
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--no-beat", action="store_true")
+    parser.add_argument("--chords", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="the model, its shuffled self and the true lines alone")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    coder = export.read(arguments.autoencoder)
+    results = dict(autoencoder={})
+    for kind in arguments.kinds:
+        results["autoencoder"][kind] = autoencoder_scores(coder, dataset.songs(arguments.data, kind, arguments.songs))
+        print("autoencoder", kind, {k: v for k, v in results["autoencoder"][kind].items() if k != "each"}, flush=True)
+    if arguments.generator:
+        model = export.read(arguments.generator)
+        how = dict(steps=arguments.steps, guidance=arguments.guidance, beats=not arguments.no_beat, chords=arguments.chords, distilled=False)
+        songs = [s for kind in arguments.kinds for s in dataset.songs(arguments.data, kind, arguments.songs)]
+        makers = {"true": lambda i, s: true_line(s), "true, another groove": lambda i, s: true_line(s, 1),
+                  "model": lambda i, s: generated(model, coder, s, how),
+                  "model, shuffled mix": lambda i, s: generated(model, coder, s, how, songs[(i + 1) % len(songs)])}
+        if not arguments.quick:
+            retrieval = Retrieval(dataset.songs(arguments.data, "train"))
+            makers |= {"silence": lambda i, s: Line(np.zeros(s.frames * STEPS), []),
+                       "another song's": lambda i, s: true_line(songs[(i + 1) % len(songs)]),
+                       "retrieval": lambda i, s: retrieval.line(s), "chroma heuristic": lambda i, s: heuristic(s),
+                       "true through the autoencoder": lambda i, s: through_autoencoder(coder, s)}
+        lines, rng = {}, np.random.default_rng(1)
+        reference = metrics.histogram(np.concatenate([metrics.phases(s, true_line(s, n).onsets) for s in songs for n in range(s.lines)]))
+        for name, make in makers.items():
+            lines[name] = [make(i, s) for i, s in enumerate(songs)]
+            rows = [r for s, line in zip(songs, lines[name]) for r in clips(s, line)]
+            results[name] = with_intervals(rows, rng) | dict(clips=len(rows))
+            onsets = [metrics.phases(s, line.onsets) for s, line in zip(songs, lines[name])]
+            results[name]["phase_divergence"] = metrics.divergence(metrics.histogram(np.concatenate(onsets)), reference)
+            print(f"{name:30}", {k: ([round(x, 3) for x in v] if isinstance(v, tuple) else round(v, 3)) for k, v in results[name].items()}, flush=True)
+        if not arguments.quick:
+            pairs = [(a, b) for a in range(4) for b in range(a)]
+            real, ours = [], []
+            for song in songs[:40]:
+                if song.lines == 4:
+                    real += [metrics.unlike((x.pitch, x.onsets), (y.pitch, y.onsets)) for x, y in
+                             ((true_line(song, a), true_line(song, b)) for a, b in pairs)]
+                    takes = [generated(model, coder, song, how, seed=10 + n) for n in range(4)]
+                    ours += [metrics.unlike((takes[a].pitch, takes[a].onsets), (takes[b].pitch, takes[b].onsets)) for a, b in pairs]
+            results["diversity"] = dict(real=np.mean(real, 0).tolist(), ours=np.mean(ours, 0).tolist())
+            print("diversity (onsets, pitch classes)", results["diversity"])
+            base = np.mean([spread(model, s, how, 1.0, 0.7) for s in songs[:12]])
+            results["spread"] = {f"w {w} rescale {phi}": float(np.mean([spread(model, s, how, w, phi) for s in songs[:12]]) / base)
+                                 for w in (2.0, 4.0, 8.0) for phi in (0.7, 1.0, 0.0)}
+            print("spread of latents against w = 1", results["spread"])
+    (arguments.output / "results.json").write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
