@@ -1,6 +1,7 @@
 """Prints the model card's figures from WORK/evaluation and WORK/knee-*: python report.py WORK [MODEL.safetensors]"""
 
 import json
+import math
 import pathlib
 import sys
 
@@ -23,7 +24,7 @@ for kind, table in tables.items():
     print("|---|---|---|---|---|---|---|---|---|")
     for name, row in table.items():
         print(f"| {name} | {row['spectral']:.2f} | {row['baseline']:.2f} | {100 * row['reduction']:.0f} % | {row['floor']:.2f} | "
-              f"{row['draws']:.2f} | {row['loudness']:.2f} | {row['pitch']:.3f} | {row['pitch_recording']:.3f} |")
+              f"{row['draws']:.2f} | {row['loudness']:.2f} | {row.get('pitch', math.nan):.3f} | {row.get('pitch_recording', math.nan):.3f} |")
     mean = table["mean"]
     print(f"\nMeans of logs as the baseline: {mean['baseline_log']:.2f}\n")
 

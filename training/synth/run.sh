@@ -4,7 +4,7 @@
 #   training/synth/run.sh [WORK-FOLDER]
 # Needs fluidsynth, musescore-general-soundfont and timgm6mb-soundfont (Debian), and training/setup.sh's environment, or
 # PYTHON. PHRASES, STEPS and REFINE_STEPS change the size; the defaults take about two hours on two cores. MODEL and VECTORS
-# say where the model and its golden vectors go.
+# say where the model and its golden vectors go; EVALUATION=--no-pitch leaves out CREPE, the slowest part of judging.
 set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-../.venv/bin/python}
@@ -34,6 +34,7 @@ for size in 16 32 64 128 192; do
         --steps "${KNEE_STEPS:-1000}"
 done
 for kind in test other; do
-    nice -n 19 "$python" evaluate.py "$model" --data "$work/data" --output "$work/evaluation" --kind $kind
+    nice -n 19 "$python" evaluate.py "$model" --data "$work/data" --output "$work/evaluation" --kind $kind \
+        ${EVALUATION:-}
 done
 "$python" report.py "$work" "$model"
