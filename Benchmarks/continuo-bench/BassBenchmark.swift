@@ -1,10 +1,12 @@
 import BassGenerator
 import CRealtime
 import DDSPSynth
+import Foundation
 import Neural
 
 /// continuo-bench bass AUTOENCODER GENERATOR [SECONDS]: what a take costs, part by part, on one thread: seconds of sound made or
-/// heard per second of work, the best of some runs, in which other processes' time counts least.
+/// heard per second of work, the best of some runs, in which other processes' time counts least; and how soon a take stops that is
+/// cancelled. With 0 seconds: the network alone.
 func benchmarkBass(_ arguments: [String]) {
     guard arguments.count >= 2 else { return print("usage: continuo-bench bass AUTOENCODER GENERATOR [SECONDS]") }
     let seconds = arguments.count > 2 ? Double(arguments[2]) ?? 60 : 60
@@ -43,6 +45,35 @@ private func benchmarkBass(
         print("  \(name): \(Int(heard / time * 10) / 10) × real time, \(Int(time * 1e6 / heard) ) µs a second")
     }
 
+    // One evaluation of a window, and what is heard of its mix.
+    let transformer = try DiffusionTransformer(model: model, maximumFrames: Sampler.window)
+    let step = try StepModulation(model, time: 0.5, size: 0, guidance: 1)
+    let window = Sampler.window
+    let windowFeatures = try FloatBuffer(count: window * BassFormat.features)
+    let z = try FloatBuffer(count: window * BassFormat.latents), velocity = try FloatBuffer(count: window * BassFormat.latents)
+    let listened = try FloatBuffer(count: window * model.width)
+    GaussianNoise(seed: 1).fill(z.base, first: 0, count: z.count)
+    for (name, work) in [
+        ("mix encoder", { try transformer.hear(windowFeatures.base, frames: window, control: nil) }),
+        (
+            "one evaluation",
+            {
+                try transformer.evaluate(
+                    z.base, frames: window, step: step, listened: listened.base, velocity: velocity.base, control: nil)
+            }
+        ),
+    ] as [(String, () throws -> Void)] {
+        var best = UInt64.max
+        for _ in 0..<40 {
+            let start = cr_now()
+            try work()
+            best = min(best, cr_now() - start)
+        }
+        print("  \(name): \(Int(Double(best) / 1000)) µs for \(window) frames (\(Int(Double(window) * 0.048 * 1e9 / Double(best))) × real time)")
+    }
+
+    guard seconds > 0 else { return }
+
     // A mix of some tones and clicks, and its features.
     let rate = 48_000
     let mix = (0..<Int(heard * Double(rate))).map { n -> Float in
@@ -67,32 +98,6 @@ private func benchmarkBass(
     }
     try report("encoder") { _ = try coder.encode(features.base, frames: frames) }
 
-    // One evaluation of a window, and what is heard of its mix.
-    let transformer = try DiffusionTransformer(model: model, maximumFrames: Sampler.window)
-    let step = try StepModulation(model, time: 0.5, size: 0, guidance: 1)
-    let window = min(frames, Sampler.window)
-    let z = try FloatBuffer(count: window * BassFormat.latents), velocity = try FloatBuffer(count: window * BassFormat.latents)
-    let listened = try FloatBuffer(count: window * model.width)
-    GaussianNoise(seed: 1).fill(z.base, first: 0, count: z.count)
-    for (name, work) in [
-        ("mix encoder", { try transformer.hear(features.base, frames: window, control: nil) }),
-        (
-            "one evaluation",
-            {
-                try transformer.evaluate(
-                    z.base, frames: window, step: step, listened: listened.base, velocity: velocity.base, control: nil)
-            }
-        ),
-    ] as [(String, () throws -> Void)] {
-        var best = UInt64.max
-        for _ in 0..<20 {
-            let start = cr_now()
-            try work()
-            best = min(best, cr_now() - start)
-        }
-        print("  \(name): \(Int(Double(best) / 1000)) µs for \(window) frames (\(Int(Double(window) * 0.048 * 1e9 / Double(best))) × real time)")
-    }
-
     let conditions = StoredConditions(frames: frames)
     conditions.mix = features
     conditions.beats = BeatGrid(tempo: 120, beatsPerBar: 4, downbeat: 0, seconds: heard)
@@ -106,6 +111,7 @@ private func benchmarkBass(
             latents = try sampler.sample(conditions, settings)
         }
     }
+    benchmarkCancelling(sampler, conditions)
     var take = try BassTake(latents: latents, frames: frames, model: coder)
     try report("line") { take = try BassTake(latents: latents, frames: frames, model: coder) }
     for rate in [44_100, 48_000, 96_000] {
@@ -118,4 +124,30 @@ private func benchmarkBass(
         }
     }
     print("  notes: \(take.line.notes.count), sounding \(Int(100 * Double(take.line.pitch.filter { $0 > 0 }.count) / Double(take.line.pitch.count))) %")
+}
+
+/// How long a take goes on after it is cancelled, at random moments.
+private func benchmarkCancelling(_ sampler: Sampler, _ conditions: TakeConditions) {
+    nonisolated(unsafe) let sampler = sampler, conditions = conditions
+    var worst = 0.0, sum = 0.0
+    let rounds = 20
+    for round in 0..<rounds {
+        let control = TakeControl(), ended = DispatchSemaphore(value: 0)
+        let thread = Thread {
+            var settings = SamplerSettings()
+            settings.steps = 32
+            _ = try? sampler.sample(conditions, settings, control: control)
+            ended.signal()
+        }
+        thread.stackSize = 8 << 20
+        thread.start()
+        cr_sleep(UInt64(5_000_000 + 4_700_000 * round))
+        let start = cr_now()
+        control.cancel()
+        ended.wait()
+        let time = Double(cr_now() - start) / 1e6
+        worst = max(worst, time)
+        sum += time
+    }
+    print("  cancelled: stops after \(Int(sum / Double(rounds) * 100) / 100) ms, at worst \(Int(worst * 100) / 100) ms")
 }
