@@ -7,9 +7,10 @@ import Neural
 
 private struct Failure: Error { var message: String }
 
-/// continuo-bench bass-take AUTOENCODER GENERATOR MIX FOLDER [--steps N] [--guidance W] [--seed N] [--noise FILE] [--tempo BPM]
-/// [--downbeat S] [--style FILE] [--sound-noise DB]: a take for a mix, and everything on the way to it as 32-bit floats, for
-/// comparison with the reference: features, latents, pitch, loudness, notes (onset, end, key, loudness) .f32, bass.wav (48 kHz).
+/// continuo-bench bass-take AUTOENCODER GENERATOR MIX FOLDER [--steps N] [--guidance W] [--seed N] [--noise FILE] [--tempo
+/// BPM|auto] [--downbeat S] [--style FILE] [--sound-noise DB]: a take for a mix, and everything on the way to it as 32-bit floats, for
+/// comparison with the reference: features, latents, pitch, loudness, notes (onset, end, key, loudness), beats and
+/// bars that were tracked, .f32, bass.wav (48 kHz).
 /// Prints what took how many seconds, as JSON.
 func dumpBassTake(_ arguments: [String]) {
     do {
@@ -46,7 +47,12 @@ private func bassTake(_ arguments: [String]) throws {
     let (features, frames) = try timed("front end") { try hear(arguments[2], coder) }
     let conditions = StoredConditions(frames: frames)
     conditions.mix = features
-    if let tempo = number("--tempo") {
+    if options["--tempo"] == "auto" {
+        let tracked = try timed("beats") { try MixAnalysis(conditions, model: model).beats() }
+        conditions.beats = tracked?.grid
+        try write("beats", (tracked?.grid.beats ?? []).map { Float($0) })
+        try write("bars", (tracked?.grid.bars ?? []).map { Float($0) })
+    } else if let tempo = number("--tempo") {
         conditions.beats = BeatGrid(
             tempo: tempo, beatsPerBar: 4, downbeat: number("--downbeat") ?? 0, seconds: Double(frames) * BassFormat.frameSeconds)
     }

@@ -12,7 +12,8 @@ public struct BeatGrid: Sendable {
     /// - Parameters:
     ///   - beats: seconds, ascending; one more than there are beats, at least two
     ///   - bars: the bar of each beat, ascending
-    public init(beats: [Double], bars: [Int]) {
+    ///   - beatsPerBar: where it is known: the first bar's beats are its last ones then
+    public init(beats: [Double], bars: [Int], beatsPerBar: Int? = nil) {
         precondition(beats.count == bars.count + 1 && !bars.isEmpty)
         self.beats = beats
         self.bars = bars
@@ -24,7 +25,9 @@ public struct BeatGrid: Sendable {
             while end < bars.count, bars[end] == bars[start] { end += 1 }
             lengths.append(end - start)
             // A bar that is cut short counts as long as the first.
-            for beat in start..<end { places.append((beat - start, max(end - start, lengths[0]))) }
+            let count = max(end - start, beatsPerBar ?? lengths[0])
+            let before = start == 0 && beatsPerBar != nil ? count - (end - start) : 0
+            for beat in start..<end { places.append((beat - start + before, count)) }
             start = end
         }
         self.places = places

@@ -8,27 +8,37 @@ public final class MixAnalysis {
     /// [frames, 29]: logits of the chord's root (12 and none) and of 12 tones, sine and cosine of the phases of beat and bar.
     package let values: FloatBuffer
 
-    /// - Parameter features: [frames, 416]
+    /// - Parameter conditions: of which the mix alone is looked at, in ascending order
     public init(
-        _ features: UnsafePointer<Float>, frames: Int, model: BassGeneratorModel, control: TakeControl? = nil
+        _ conditions: TakeConditions, model: BassGeneratorModel, control: TakeControl? = nil
     ) throws(TakeError) {
-        self.frames = frames
+        frames = conditions.frames
         let size = BassGeneratorModel.auxiliaryCount
         values = try floats(frames * size)
         // Pieces with as many frames around them as their results depend on.
         let piece = 256, reach = model.mixEncoder.reach
-        let transformer = try DiffusionTransformer(model: model, maximumFrames: piece + 2 * reach)
-        let rows = try floats((piece + 2 * reach) * size)
+        let most = piece + 2 * reach
+        let transformer = try DiffusionTransformer(model: model, maximumFrames: most)
+        let heard = try floats(most * size)
+        let mix = try floats(most * BassFormat.features), known = try floats(most)
+        let beat = try floats(most * BassFormat.beatFeatures), chords = try floats(most * BassFormat.chordFeatures)
+        let rows = ConditionRows(mix: mix.base, mixKnown: known.base, beat: beat.base, chords: chords.base)
         var done = 0
         while done < frames {
             let count = min(piece, frames - done)
             let before = min(reach, done), after = min(reach, frames - done - count)
-            try transformer.hear(
-                features + (done - before) * BassFormat.features, frames: before + count + after, auxiliary: rows.base,
-                control: control)
-            (values.base + done * size).update(from: rows.base + before * size, count: count * size)
+            for buffer in [mix, known, beat, chords] { cr_zero(buffer.base, buffer.count * MemoryLayout<Float>.stride) }
+            try conditions.read(first: done - before, count: before + count + after, into: rows)
+            try transformer.hear(mix.base, frames: before + count + after, auxiliary: heard.base, control: control)
+            (values.base + done * size).update(from: heard.base + before * size, count: count * size)
             done += count
         }
+    }
+
+    /// What a head said, [frames, 29].
+    package init(values: FloatBuffer, frames: Int) {
+        self.values = values
+        self.frames = frames
     }
 
     /// The most likely root at a frame, 0 (C) … 11 (B), or nil where no chord is heard.

@@ -107,22 +107,28 @@ import Testing
         let vectors = try Vectors("generator.safetensors")
         let model = try tinyGenerator()
         let mix = try vectors.array("mix")
-        let analysis = try MixAnalysis(mix, frames: 48, model: model)
-        #expect(try difference(array(analysis.values, 48 * 29), vectors.array("auxiliary")) < 1e-4)
+        func analysis(_ mix: [Float]) throws -> MixAnalysis {
+            let conditions = StoredConditions(frames: mix.count / 416)
+            conditions.mix = try FloatBuffer(count: mix.count)
+            conditions.mix!.base.update(from: mix, count: mix.count)
+            return try MixAnalysis(conditions, model: model)
+        }
+        let short = try analysis(mix)
+        #expect(try difference(array(short.values, 48 * 29), vectors.array("auxiliary")) < 1e-4)
         for frame in 0..<48 {
             let row = try Array(vectors.array("auxiliary")[29 * frame..<29 * frame + 29])
             let root = row[..<13].indices.max { row[$0] < row[$1] }!
-            #expect(analysis.root(at: frame) == (root == 12 ? nil : root))
-            #expect(abs(analysis.tones(at: frame)[3] - 1 / (1 + exp(-row[16]))) < 1e-4)
-            let phases = analysis.phases(at: frame)
+            #expect(short.root(at: frame) == (root == 12 ? nil : root))
+            #expect(abs(short.tones(at: frame)[3] - 1 / (1 + exp(-row[16]))) < 1e-4)
+            let phases = short.phases(at: frame)
             #expect(abs(phases.beatStrength * sin(2 * .pi * phases.beat) - row[25]) < 1e-4)
             #expect(abs(phases.barStrength * cos(2 * .pi * phases.bar) - row[28]) < 1e-4)
             #expect((0..<1).contains(phases.beat) && (0..<1).contains(phases.bar))
         }
         // In pieces.
         let long = (0..<20).flatMap { _ in mix }
-        let whole = try MixAnalysis(long, frames: 960, model: model)
-        let part = try MixAnalysis(Array(long[240 * 416..<300 * 416]), frames: 60, model: model)
+        let whole = try analysis(long)
+        let part = try analysis(Array(long[240 * 416..<300 * 416]))
         #expect(array(part.values, 60 * 29)[3 * 29..<57 * 29] == array(whole.values, 960 * 29)[243 * 29..<297 * 29])
     }
 }
