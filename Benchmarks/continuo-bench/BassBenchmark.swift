@@ -102,7 +102,7 @@ private func benchmarkBass(
     conditions.mix = features
     conditions.beats = BeatGrid(tempo: 120, beatsPerBar: 4, downbeat: 0, seconds: heard)
     let sampler = try Sampler(model: model)
-    var latents = try FloatBuffer(count: frames * BassFormat.latents)
+    var latents = try BassLatents(frames: frames)
     for (steps, guidance) in [(4, Float(1)), (4, 2), (8, 2), (32, 2)] {
         var settings = SamplerSettings()
         settings.steps = steps
@@ -112,8 +112,8 @@ private func benchmarkBass(
         }
     }
     benchmarkCancelling(sampler, conditions)
-    var take = try BassTake(latents: latents, frames: frames, model: coder)
-    try report("line") { take = try BassTake(latents: latents, frames: frames, model: coder) }
+    var take = try BassTake(latents: latents, model: coder)
+    try report("line") { take = try BassTake(latents: latents, model: coder) }
     for rate in [44_100, 48_000, 96_000] {
         try report("sound at \(rate) Hz") {
             let renderer = try take.renderer(sampleRate: rate)

@@ -62,7 +62,7 @@ private func bassTake(_ arguments: [String]) throws {
     settings.seed = UInt64(number("--seed") ?? 1)
     if let path = options["--style"] {
         let (reference, count) = try hear(path, coder)
-        settings.style = try coder.style(of: coder.encode(reference.base, frames: count).base, frames: count)
+        settings.style = try coder.encode(reference.base, frames: count).style
     }
     let noise = try options["--noise"].map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
     guard noise.map({ $0.count >= frames * BassFormat.latents * 4 }) ?? true else {
@@ -72,10 +72,11 @@ private func bassTake(_ arguments: [String]) throws {
     let latents = try timed("sampler") {
         guard let noise else { return try sampler.sample(conditions, settings) }
         return try noise.withUnsafeBytes {
-            try sampler.sample(conditions, settings, noise: $0.bindMemory(to: Float.self).baseAddress)
+            let noise = try BassLatents($0.bindMemory(to: Float.self).baseAddress!, frames: frames)
+            return try sampler.sample(conditions, settings, noise: noise)
         }
     }
-    let take = try timed("line") { try BassTake(latents: latents, frames: frames, model: coder) }
+    let take = try timed("line") { try BassTake(latents: latents, model: coder) }
     var sound = SoundSettings()
     sound.noise = Float(number("--sound-noise") ?? 0)
     let samples = try timed("sound") {
@@ -86,7 +87,7 @@ private func bassTake(_ arguments: [String]) throws {
     }
     func array(_ buffer: FloatBuffer, _ count: Int) -> [Float] { Array(UnsafeBufferPointer(start: buffer.base, count: count)) }
     try write("features", array(features, frames * BassFormat.features))
-    try write("latents", array(latents, frames * BassFormat.latents))
+    try write("latents", array(latents.values, frames * BassFormat.latents))
     try write("pitch", take.line.pitch)
     try write("loudness", take.line.loudness)
     try write("notes", take.line.notes.flatMap { [Float($0.onset), Float($0.end), Float($0.key), $0.loudness] })

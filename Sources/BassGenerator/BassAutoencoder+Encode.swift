@@ -6,12 +6,12 @@ extension BassAutoencoder {
     private static var timbreReach: Int { 24 }
     private static var piece: Int { 256 }
 
-    /// Latents of a bass that is heard alone: [frames, 24], standardised.
+    /// Latents of a bass that is heard alone.
     ///
     /// - Parameter features: [frames, 416] (`BassFrontEnd`)
     public func encode(
         _ features: UnsafePointer<Float>, frames: Int, control: TakeControl? = nil
-    ) throws(TakeError) -> FloatBuffer {
+    ) throws(TakeError) -> BassLatents {
         let latents = BassFormat.latents
         let raw = try floats(frames * latents)
         let weights = try floats(frames)
@@ -45,9 +45,9 @@ extension BassAutoencoder {
             }
             done += count
         }
-        let result = try floats(frames * latents)
+        let result = try BassLatents(frames: frames)
         for frame in 0..<frames {
-            let from = raw.base + frame * latents, to = result.base + frame * latents
+            let from = raw.base + frame * latents, to = result.values.base + frame * latents
             for c in 0..<BassFormat.line { to[c] = (from[c] - mean.base[c]) / deviation.base[c] }
             let first = max(0, frame - Self.timbreReach), last = min(frames - 1, frame + Self.timbreReach)
             var total = 0.0
@@ -59,18 +59,5 @@ extension BassAutoencoder {
             }
         }
         return result
-    }
-
-    /// What tells a bass's sound from others: the mean of its timbre channels over time.
-    ///
-    /// - Parameter latents: [frames, 24] of at least one frame
-    public func style(of latents: UnsafePointer<Float>, frames: Int) -> BassStyle {
-        var style = BassStyle()
-        for c in 0..<BassFormat.timbre {
-            var sum = 0.0
-            for frame in 0..<frames { sum += Double(latents[frame * BassFormat.latents + BassFormat.line + c]) }
-            style.timbre[c] = Float(sum / Double(max(1, frames)))
-        }
-        return style
     }
 }

@@ -4,12 +4,10 @@ import Neural
 extension BassAutoencoder {
     private static var piece: Int { 128 }
 
-    /// The line that latents [frames, 24] stand for.
-    public func line(
-        _ latents: UnsafePointer<Float>, frames: Int, control: TakeControl? = nil
-    ) throws(TakeError) -> BassLine {
-        let decoder = LineDecoder(steps: frames * BassFormat.steps)
-        try lineHead(latents, frames: frames, control: control) { row in
+    /// The line that latents stand for.
+    public func line(_ latents: BassLatents, control: TakeControl? = nil) throws(TakeError) -> BassLine {
+        let decoder = LineDecoder(steps: latents.frames * BassFormat.steps)
+        try lineHead(latents, control: control) { row in
             let notes = BassFormat.notes
             decoder.add(
                 row, cents: cr_tanh(row[notes + 1]), onset: row[notes + 2], loudness: 25 * row[notes + 3] - 50)
@@ -20,8 +18,9 @@ extension BassAutoencoder {
     /// Calls `body` with the head's 49 numbers for each step in order: logits of 45 notes and none, and then, before their scaling,
     /// cents, onset and loudness.
     package func lineHead(
-        _ latents: UnsafePointer<Float>, frames: Int, control: TakeControl?, _ body: (UnsafePointer<Float>) -> Void
+        _ latents: BassLatents, control: TakeControl?, _ body: (UnsafePointer<Float>) -> Void
     ) throws(TakeError) {
+        let frames = latents.frames
         // Pieces with as many frames around them as their results depend on.
         let steps = BassFormat.steps
         let fineReach = ConvNeXtBlock.reach * fine.count
@@ -38,7 +37,7 @@ extension BassAutoencoder {
             let before = min(reach, done), after = min(reach, frames - done - count)
             let all = before + count + after
             try lineTrunk.forward(
-                latents + (done - before) * BassFormat.latents, inputStride: BassFormat.latents, trunk.base, rows: all,
+                latents.values.base + (done - before) * BassFormat.latents, inputStride: BassFormat.latents, trunk.base, rows: all,
                 workspace: workspace.base, control: control)
             // A frame's row becomes its six steps'.
             spread.forward(trunk.base, inputStride: lineTrunk.stride, steppedRows.base, rows: all)

@@ -81,9 +81,9 @@ public final class BassAutoencoder: @unchecked Sendable {  // immutable after in
 
     /// The sound's embedding of latents: two convolutions of three taps with a GELU in between.
     ///
-    /// - Parameters: latents: [frames, 24]
     /// - Returns: [frames, 16]
-    package func embedding(_ latents: UnsafePointer<Float>, frames: Int) throws(TakeError) -> FloatBuffer {
+    package func embedding(_ latents: BassLatents) throws(TakeError) -> FloatBuffer {
+        let frames = latents.frames
         let size = SynthNetwork.embeddingSize
         let result = try floats(frames * size)
         // In pieces, each with a row more at either end for the second convolution and two for the first.
@@ -97,7 +97,7 @@ public final class BassAutoencoder: @unchecked Sendable {  // immutable after in
             for row in 0..<count + 4 {
                 let from = done + row - 2, to = input.base + row * BassFormat.latents
                 if from >= 0, from < frames {
-                    to.update(from: latents + from * BassFormat.latents, count: BassFormat.latents)
+                    to.update(from: latents.values.base + from * BassFormat.latents, count: BassFormat.latents)
                 } else {
                     to.update(repeating: 0, count: BassFormat.latents)
                 }

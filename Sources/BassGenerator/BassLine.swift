@@ -28,15 +28,25 @@ public final class BassLine: Sendable {
         self.held = held
     }
 
+    /// dB: where nothing sounds, the sound is no louder.
+    public static var pause: Float { -60 }
+
     /// Pitch and loudness at control frame `frame`, at 4·frame ms. Between two steps they go in straight lines, but a leap of half a
     /// semitone or more is made half-way.
-    public func control(at frame: Int) -> (pitch: Float, loudness: Float) {
+    ///
+    /// - Parameter pausing: whether pauses are kept (`pause`); the line head alone lets a faint sound through
+    public func control(at frame: Int, pausing: Bool = true) -> (pitch: Float, loudness: Float) {
         guard held.count > 1 else { return (held.first ?? 36, max(loudness.first ?? -90, -90)) }
         let place = min(max(Float(frame - 1) / 2, 0), Float(held.count - 1))
         let low = min(Int(place), held.count - 2)
         let part = place - Float(low)
         let a = held[low], b = held[low + 1]
-        let level = loudness[low] * (1 - part) + loudness[low + 1] * part
+        var first = loudness[low], second = loudness[low + 1]
+        if pausing {
+            if pitch[low] == 0 { first = min(first, Self.pause) }
+            if pitch[low + 1] == 0 { second = min(second, Self.pause) }
+        }
+        let level = first * (1 - part) + second * part
         let isSmooth = abs(a - b) < 0.5
         return (isSmooth ? a * (1 - part) + b * part : part < 0.5 ? a : b, max(level, -90))
     }

@@ -35,16 +35,17 @@ public final class BassRenderer {
     private static var together: Int { 48 }
 
     /// - Parameters:
-    ///   - latents: [frames, 24], of at least one frame; looked at in `init` alone
+    ///   - latents: of at least one frame; looked at in `init` alone
     ///   - line: of these latents
     ///   - sampleRate: 8000 … 768,000 Hz
     ///   - sound: the Synth's sound controls, of which tilt, brightness, odd/even, formant and those of the noise apply
     public init(
-        model: BassAutoencoder, latents: UnsafePointer<Float>, frames: Int, line: BassLine, sampleRate: Int,
+        model: BassAutoencoder, latents: BassLatents, line: BassLine, sampleRate: Int,
         sound: SoundSettings = SoundSettings()
     ) throws(TakeError) {
+        let frames = latents.frames
         precondition(frames > 0)
-        embedding = try model.embedding(latents, frames: frames)
+        embedding = try model.embedding(latents)
         let decoder: SynthDecoder, design: SoundDesign
         do throws(ModelError) {
             decoder = try SynthDecoder(network: model.sound, maximumBatch: Self.together)

@@ -1,6 +1,6 @@
 import CRealtime
 
-/// Where beats and bars lie.
+/// Where beats and bars lie. A beat is the felt one: a dotted quarter in 6/8, 9/8 and 12/8.
 public struct BeatGrid: Sendable {
     /// Seconds of each beat from the take's begin, ascending, and of the last one's end: one more than `bars`.
     public let beats: [Double]

@@ -78,7 +78,7 @@ package final class DiffusionTransformer {
             }
             to += heardWidth + 1 + BassFormat.beatFeatures + BassFormat.chordFeatures
             if let kept, kept.mask[first + row] {
-                to.update(from: kept.latents.base + (first + row) * BassFormat.latents, count: BassFormat.latents)
+                to.update(from: kept.latents.values.base + (first + row) * BassFormat.latents, count: BassFormat.latents)
                 to[BassFormat.latents] = 1
             }
         }

@@ -58,16 +58,19 @@ public final class Sampler {
         return starts
     }
 
-    /// Latents of a take: [frames, 24].
+    /// A take's latents.
     ///
     /// - Parameters:
-    ///   - start: latents [frames, 24] of the line that a variation starts from
-    ///   - noise: [frames, 24] to begin from in place of the seed's
+    ///   - start: of the line that a variation starts from; as many frames
+    ///   - noise: to begin from in place of the seed's; as many frames
     ///   - trace: called after every step of a song of one window, with the latents as they are then
     public func sample(
-        _ conditions: TakeConditions, _ wanted: SamplerSettings, start: UnsafePointer<Float>? = nil,
-        noise: UnsafePointer<Float>? = nil, control: TakeControl? = nil, trace: ((UnsafePointer<Float>) -> Void)? = nil
-    ) throws(TakeError) -> FloatBuffer {
+        _ conditions: TakeConditions, _ wanted: SamplerSettings, start: BassLatents? = nil, noise: BassLatents? = nil,
+        control: TakeControl? = nil, trace: ((UnsafePointer<Float>) -> Void)? = nil
+    ) throws(TakeError) -> BassLatents {
+        precondition(start == nil || start!.frames == conditions.frames)
+        precondition(noise == nil || noise!.frames == conditions.frames)
+        precondition(conditions.kept == nil || conditions.kept!.mask.count == conditions.frames)
         // Values that fade away would go through denormal numbers, at a hundred times the cost.
         let denormals = cr_flush_denormals()
         defer { cr_restore_denormals(denormals) }
@@ -91,7 +94,7 @@ public final class Sampler {
             if step == steps - 1 { take.release(window) }
             done += 1
             control?.progress = Double(done) / Double(windows * steps)
-            if let trace, next[step] == windows, windows == 1 || take.isInStep { trace(take.z.base) }
+            if let trace, next[step] == windows, windows == 1 || take.isInStep { trace(take.z.values.base) }
         }
         return take.z
     }
@@ -107,9 +110,10 @@ public final class Sampler {
         /// The time that the first step begins at, and the steps' networks.
         let begin: Double
         let modulations: [StepModulation]
+        /// The network takes the steps' size and the guidance itself.
         let isDistilled: Bool
         /// Each frame's latents at the step it has reached; estimates of the next one and their weights, as they are added up.
-        let z: FloatBuffer
+        let z: BassLatents
         let sum: FloatBuffer
         let weight: FloatBuffer
         /// What each window listens to, while it is under way; and memory for more.
@@ -132,8 +136,10 @@ public final class Sampler {
             frames = conditions.frames
             starts = Sampler.windowStarts(frames: frames)
             begin = hasStart ? Double(settings.variation) : 1
-            isDistilled = model.isDistilled
-            z = try floats(frames * Sampler.latents)
+            // What distillation taught (training/bass/distil.py); smaller steps and more guidance are the flow's own business.
+            isDistilled =
+                model.isDistilled && begin / Double(settings.steps) > 0.124 && settings.guidance >= 1 && settings.guidance <= 4
+            z = try BassLatents(frames: frames)
             sum = try floats(frames * Sampler.latents)
             weight = try floats(frames)
             listened = [FloatBuffer?](repeating: nil, count: starts.count)
@@ -171,7 +177,7 @@ public final class Sampler {
 
     /// The noise, or the line to vary with its share of noise.
     private func begin(
-        _ take: Take, _ start: UnsafePointer<Float>?, _ noise: UnsafePointer<Float>?, _ control: TakeControl?
+        _ take: Take, _ start: BassLatents?, _ noise: BassLatents?, _ control: TakeControl?
     ) throws(TakeError) {
         let generator = GaussianNoise(seed: take.settings.seed)
         let piece = 1024 * Self.latents, count = take.frames * Self.latents
@@ -180,9 +186,16 @@ public final class Sampler {
         while first < count {
             try check(control)
             let part = min(piece, count - first)
-            let z = take.z.base + first
-            if let noise { z.update(from: noise + first, count: part) } else { generator.fill(z, first: first, count: part) }
-            if let start { for i in 0..<part { z[i] = (1 - share) * start[first + i] + share * z[i] } }
+            let z = take.z.values.base + first
+            if let noise {
+                z.update(from: noise.values.base + first, count: part)
+            } else {
+                generator.fill(z, first: first, count: part)
+            }
+            if let start {
+                let from = start.values.base + first
+                for i in 0..<part { z[i] = (1 - share) * from[i] + share * z[i] }
+            }
             first += part
         }
     }
@@ -219,7 +232,7 @@ public final class Sampler {
     /// The window's estimate of the latents at the end, into `estimate`.
     private func evaluate(_ window: Int, _ step: Int, _ take: Take, _ control: TakeControl?) throws(TakeError) {
         let first = take.starts[window], frames = take.length(window), count = frames * Self.latents
-        let z = take.z.base + first * Self.latents
+        let z = take.z.values.base + first * Self.latents
         let time = Float(take.time(step))
         guard let listened = take.listened[window] else { return }
         try transformer.evaluate(
@@ -327,10 +340,10 @@ public final class Sampler {
         let time = take.time(step), after = step + 1 == take.settings.steps ? 0 : take.time(step + 1)
         let part = Float((time - after) / time)
         for frame in frames {
-            let z = take.z.base + frame * Self.latents, x = take.sum.base + frame * Self.latents
+            let z = take.z.values.base + frame * Self.latents, x = take.sum.base + frame * Self.latents
             if let kept = take.conditions.kept, kept.mask[frame] {
                 // What is kept stays what it is.
-                x.update(from: kept.latents.base + frame * Self.latents, count: Self.latents)
+                x.update(from: kept.latents.values.base + frame * Self.latents, count: Self.latents)
             }
             for c in 0..<Self.latents {
                 z[c] -= part * (z[c] - x[c])

@@ -2,8 +2,9 @@
 public struct SamplerSettings: Sendable {
     /// Steps from noise to latents: 1 … 32.
     public var steps = 4
-    /// How closely the take follows what is known (1: as the network learnt it; more: more). 0 … 16. Other than 1 it costs a network
-    /// that is not distilled a second evaluation a step.
+    /// How closely the take follows what is known (1: as the network learnt it; more: more). 0 … 16. Other than 1 it costs a second
+    /// evaluation a step, but for distilled networks, which take guidance from 1 to 4 as they do large steps (an eighth of the way and
+    /// more).
     public var guidance: Float = 2
     /// How far guidance's spread of the latents is drawn back to what it is without, 0 … 1.
     public var rescale: Float = 0.7

@@ -11,7 +11,7 @@ import Testing
 
     @Test(arguments: levels) func encodes(level: Int) throws {
         let latents = try tinyAutoencoder(level).encode(vectors.array("features"), frames: 30)
-        let worst = try difference(array(latents, 720), vectors.array("latents"))
+        let worst = try difference(array(latents), vectors.array("latents"))
         #expect(worst < 1e-4, "\(worst)")
     }
 
@@ -21,17 +21,17 @@ import Testing
         let golden = try vectors.array("features")
         var features: [Float] = []
         for i in 0..<700 { features += golden[(i * 7 % 30) * 416..<(i * 7 % 30) * 416 + 416] }
-        let whole = try array(model.encode(features, frames: 700), 700 * 24)
+        let whole = try array(model.encode(features, frames: 700))
         for first in [100, 240, 400] {
             // What lies 60 frames from the ends of an excerpt knows nothing of them.
-            let part = try array(model.encode(Array(features[first * 416..<(first + 200) * 416]), frames: 200), 200 * 24)
+            let part = try array(model.encode(Array(features[first * 416..<(first + 200) * 416]), frames: 200))
             #expect(part[60 * 24..<140 * 24] == whole[(first + 60) * 24..<(first + 140) * 24])
         }
     }
 
     @Test(arguments: levels) func headsTheLine(level: Int) throws {
         var rows: [[Float]] = []
-        try tinyAutoencoder(level).lineHead(vectors.array("latents"), frames: 30, control: nil) { row in
+        try tinyAutoencoder(level).lineHead(latents(vectors.array("latents")), control: nil) { row in
             rows.append((0..<49).map { row[$0] })
         }
         #expect(rows.count == 180)
@@ -44,21 +44,21 @@ import Testing
     @Test func headsTheLineInPieces() throws {
         let model = try tinyAutoencoder()
         var random = SeededGenerator(3)
-        let latents = (0..<400 * 24).map { _ in Float.random(in: -2...2, using: &random) }
-        func rows(_ latents: [Float]) throws -> [Float] {
+        let line = (0..<400 * 24).map { _ in Float.random(in: -2...2, using: &random) }
+        func rows(_ values: [Float]) throws -> [Float] {
             var rows: [Float] = []
-            try model.lineHead(latents, frames: latents.count / 24, control: nil) { row in
+            try model.lineHead(latents(values), control: nil) { row in
                 for i in 0..<49 { rows.append(row[i]) }
             }
             return rows
         }
-        let whole = try rows(latents), part = try rows(Array(latents[100 * 24..<280 * 24]))
+        let whole = try rows(line), part = try rows(Array(line[100 * 24..<280 * 24]))
         let step = 6 * 49
         #expect(part[10 * step..<170 * step] == whole[110 * step..<270 * step])
     }
 
     @Test(arguments: levels) func embeds(level: Int) throws {
-        let embedding = try tinyAutoencoder(level).embedding(vectors.array("latents"), frames: 30)
+        let embedding = try tinyAutoencoder(level).embedding(latents(vectors.array("latents")))
         #expect(try difference(array(embedding, 480), vectors.array("embedding")) < 1e-4)
         var found: [Float] = []
         for frame in 0..<360 {
@@ -72,9 +72,9 @@ import Testing
     @Test func embedsInPieces() throws {
         let model = try tinyAutoencoder()
         var random = SeededGenerator(4)
-        let latents = (0..<600 * 24).map { _ in Float.random(in: -2...2, using: &random) }
-        let whole = try array(model.embedding(latents, frames: 600), 600 * 16)
-        let part = try array(model.embedding(Array(latents[200 * 24..<300 * 24]), frames: 100), 100 * 16)
+        let line = (0..<600 * 24).map { _ in Float.random(in: -2...2, using: &random) }
+        let whole = try array(model.embedding(latents(line)), 600 * 16)
+        let part = try array(model.embedding(latents(Array(line[200 * 24..<300 * 24]))), 100 * 16)
         #expect(part[2 * 16..<98 * 16] == whole[202 * 16..<298 * 16])
     }
 
@@ -131,10 +131,10 @@ import Testing
     }
 
     @Test func tellsTheStyle() throws {
-        let latents = try vectors.array("latents")
-        let style = try tinyAutoencoder().style(of: latents, frames: 30)
+        let line = try vectors.array("latents")
+        let style = try latents(line).style
         for c in 0..<8 {
-            let mean = (0..<30).reduce(0) { $0 + Double(latents[24 * $1 + 16 + c]) } / 30
+            let mean = (0..<30).reduce(0) { $0 + Double(line[24 * $1 + 16 + c]) } / 30
             #expect(abs(Double(style.timbre[c]) - mean) < 1e-6)
         }
     }

@@ -34,9 +34,9 @@ import Testing
 
     private func keptLine() throws -> KeptLine {
         let kept = try KeptLine(frames: 48)
-        let latents = try vectors.array("kept")
+        let line = try latents(vectors.array("kept"))
         for (frame, mask) in try vectors.array("mask").enumerated() where mask == 1 {
-            kept.keep(frame..<frame + 1, of: latents)
+            kept.keep(frame..<frame + 1, of: line)
         }
         return kept
     }

@@ -5,11 +5,11 @@ import Neural
 import Testing
 
 @Suite struct BassRendererTests {
-    let latents: [Float]
+    let line: BassLatents
 
-    init() throws { latents = try Vectors("autoencoder.safetensors").array("latents") }
+    init() throws { line = try latents(Vectors("autoencoder.safetensors").array("latents")) }
 
-    private func line() -> BassLine {
+    private func written() -> BassLine {
         let pitch: [Float] = (0..<180).map { (step: Int) -> Float in step % 60 < 45 ? Float(33 + step / 60 * 5) : 0 }
         let loudness: [Float] = (0..<180).map { (step: Int) -> Float in step % 60 < 45 ? -20 - Float(step % 60) : -80 }
         return BassLine(pitch: pitch, loudness: loudness, notes: [])
@@ -17,7 +17,7 @@ import Testing
 
     private func render(_ rate: Int, pieces: [Int] = [1 << 30], level: Int = 3, extra: Int = 0) throws -> [Float] {
         let renderer = try BassRenderer(
-            model: tinyAutoencoder(level), latents: latents, frames: 30, line: line(), sampleRate: rate)
+            model: tinyAutoencoder(level), latents: line, line: written(), sampleRate: rate)
         var left = [Float](repeating: .nan, count: renderer.length + extra), right = left
         var at = 0, turn = 0
         while at < left.count {
@@ -99,7 +99,7 @@ import Testing
 
     @Test func stopsWhenAsked() throws {
         let renderer = try BassRenderer(
-            model: tinyAutoencoder(), latents: latents, frames: 30, line: line(), sampleRate: 48_000)
+            model: tinyAutoencoder(), latents: line, line: written(), sampleRate: 48_000)
         let control = TakeControl()
         control.cancel()
         var left = [Float](repeating: 0, count: 1000), right = left

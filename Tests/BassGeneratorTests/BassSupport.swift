@@ -49,6 +49,10 @@ func difference(_ a: [Float], _ b: [Float]) -> Float {
     return worst
 }
 
+func latents(_ values: [Float]) throws -> BassLatents { try BassLatents(values, frames: values.count / 24) }
+
+func array(_ latents: BassLatents) -> [Float] { array(latents.values, latents.frames * 24) }
+
 func array(_ buffer: FloatBuffer, _ count: Int) -> [Float] { Array(UnsafeBufferPointer(start: buffer.base, count: count)) }
 
 /// A seeded generator (SplitMix64), so that every random test can be run again.

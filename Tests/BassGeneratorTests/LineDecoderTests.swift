@@ -29,7 +29,7 @@ import Testing
         }
         let pitch = try vectors.array("control_pitch"), loudness = try vectors.array("control_loudness")
         for frame in pitch.indices {
-            let control = line.control(at: frame)
+            let control = line.control(at: frame, pausing: false)
             #expect(abs(control.pitch - pitch[frame]) < 1e-4 && abs(control.loudness - loudness[frame]) < 1e-4)
         }
     }
@@ -57,6 +57,12 @@ import Testing
         #expect(line.control(at: 0).pitch == 40.1 && line.control(at: 250).pitch == 43.1)
         let jump = (155...165).map { line.control(at: $0).pitch }
         #expect(Set(jump) == [40.1, 43.1])
+    }
+
+    @Test func pausesArePauses() {
+        let line = BassLine(pitch: [40, 40, 0, 0, 40], loudness: [-20, -20, -30, -70, -20], notes: [])
+        #expect((0..<10).map { line.control(at: $0).loudness } == [-20, -20, -20, -20, -40, -60, -65, -70, -45, -20])
+        #expect(line.control(at: 5, pausing: false).loudness == -30)
     }
 
     @Test func toleratesSlips() {

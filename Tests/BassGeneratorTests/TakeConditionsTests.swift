@@ -91,7 +91,7 @@ import Testing
         streamed.beats = stored.beats
         let sampler = try Sampler(model: tinyGenerator())
         let a = try sampler.sample(stored, SamplerSettings()), b = try sampler.sample(streamed, SamplerSettings())
-        #expect(array(a, frames * 24) == array(b, frames * 24))
+        #expect(array(a) == array(b))
         #expect(streamed.held <= 400)
     }
 

@@ -63,7 +63,8 @@ def reference(coder, model, mix, noise, steps, guidance, times):
 def sound(coder, latents, pitch, loudness, times):
     """The harmonics' sound of latents and a line, at 48 kHz."""
     def work():
-        control_pitch, control_loudness = decoding.control_frames(pitch, loudness, 2 * len(pitch))
+        level = np.where(pitch > 0, loudness, np.minimum(loudness, -60))
+        control_pitch, control_loudness = decoding.control_frames(pitch, level, 2 * len(pitch))
         p, level = (torch.from_numpy(np.asarray(x)).float()[None] for x in (control_pitch, control_loudness))
         logs, _ = coder.sound(p, level, torch.from_numpy(latents)[None])
         harmonics, _ = coder.sound.decoder.impose(logs, p, level)
