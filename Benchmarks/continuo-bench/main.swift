@@ -10,6 +10,7 @@ case "engine": benchmarkEngine(Array(arguments.dropFirst(2)))
 case "transfer": benchmarkTransfer(Array(arguments.dropFirst(2)))
 case "bass": benchmarkBass(Array(arguments.dropFirst(2)))
 case "bass-take": dumpBassTake(Array(arguments.dropFirst(2)))
+case "bass-length": benchmarkBassLength(Array(arguments.dropFirst(2)))
 case "loop": loopInput(Array(arguments.dropFirst(2)))
 default:
     print(
@@ -21,6 +22,7 @@ default:
                continuo-bench transfer MODEL WEIGHTS RECORDING…
                continuo-bench bass AUTOENCODER GENERATOR [SECONDS]
                continuo-bench bass-take AUTOENCODER GENERATOR MIX FOLDER [--steps N] [--guidance W] …
+               continuo-bench bass-length AUTOENCODER GENERATOR MINUTES…
                continuo-bench loop SECONDS OUT.wav IN…
                continuo-bench activations MODEL IN.f32 OUT.f32 HOP [BATCH]
         """)

@@ -36,12 +36,12 @@ public struct BeatGrid: Sendable {
     /// A steady tempo, from before the take's begin to after its end.
     ///
     /// - Parameters:
-    ///   - tempo: beats a minute
-    ///   - beatsPerBar: at least 1
+    ///   - tempo: beats a minute, 10 … 1000
+    ///   - beatsPerBar: 1 … 64
     ///   - downbeat: seconds of any bar's begin
     ///   - seconds: the take's length
     public init(tempo: Double, beatsPerBar: Int, downbeat: Double, seconds: Double) {
-        precondition(tempo > 0 && beatsPerBar > 0)
+        let tempo = min(max(tempo, 10), 1000), beatsPerBar = min(max(beatsPerBar, 1), 64)
         let beat = 60 / tempo, bar = beat * Double(beatsPerBar)
         let before = Int(cr_ceil_f64(max(downbeat, 0) / bar)) + 1
         let first = downbeat - Double(before) * bar
@@ -70,7 +70,7 @@ public struct BeatGrid: Sendable {
     /// 7 numbers: sine and cosine of the phases of beat, bar and half beat, and 1.
     public func features(at time: Double, into output: UnsafeMutablePointer<Float>) {
         let at = beat(at: time)
-        let beat = (time - beats[at]) / (beats[at + 1] - beats[at])
+        let beat = (time - beats[at]) / max(beats[at + 1] - beats[at], 1e-6)
         let bar = (Double(places[at].number) + beat) / Double(places[at].count)
         for (i, phase) in [beat, bar, 2 * beat].enumerated() {
             output[2 * i] = Float(cr_sin_f64(2 * Double.pi * phase))

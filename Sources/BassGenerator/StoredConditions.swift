@@ -10,6 +10,7 @@ public final class StoredConditions: TakeConditions {
     public var chords: ChordChart?
 
     public override func read(first: Int, count: Int, into rows: ConditionRows) throws(TakeError) {
+        precondition(mix == nil || mix!.count >= frames * BassFormat.features)
         for row in 0..<count {
             let frame = first + row
             let time = (Double(frame) + 0.5) * BassFormat.frameSeconds

@@ -105,4 +105,18 @@ import Testing
         var left = [Float](repeating: 0, count: 1000), right = left
         #expect(throws: TakeError.self) { try renderer.render(left: &left, right: &right, count: 1000, control: control) }
     }
+
+    /// Latents from anywhere: what they sound like are numbers.
+    @Test func survivesWhatIsNoNumber() throws {
+        let model = try tinyAutoencoder()
+        for value in [Float.nan, .infinity, -.infinity, 1e38, -1e38] {
+            let wild = try latents((0..<480).map { $0 % 7 == 0 ? value : 0.5 })
+            let take = try BassTake(latents: wild, model: model)
+            let renderer = try take.renderer(sampleRate: 48_000)
+            var left = [Float](repeating: .nan, count: renderer.length), right = left
+            try renderer.render(left: &left, right: &right, count: left.count)
+            #expect(left.allSatisfy { $0.isFinite })
+            #expect(take.line.notes.allSatisfy { (1...127).contains($0.velocity) })
+        }
+    }
 }
