@@ -69,7 +69,8 @@ private func benchmarkBass(
             try work()
             best = min(best, cr_now() - start)
         }
-        print("  \(name): \(Int(Double(best) / 1000)) µs for \(window) frames (\(Int(Double(window) * 0.048 * 1e9 / Double(best))) × real time)")
+        let speed = Int(Double(window) * BassFormat.frameSeconds * 1e9 / Double(best))
+        print("  \(name): \(Int(Double(best) / 1000)) µs for \(window) frames (\(speed) × real time)")
     }
 
     guard seconds > 0 else { return }
@@ -123,7 +124,8 @@ private func benchmarkBass(
             }
         }
     }
-    print("  notes: \(take.line.notes.count), sounding \(Int(100 * Double(take.line.pitch.filter { $0 > 0 }.count) / Double(take.line.pitch.count))) %")
+    let sounding = Double(take.line.pitch.filter { $0 > 0 }.count) / Double(take.line.pitch.count)
+    print("  notes: \(take.line.notes.count), sounding \(Int(100 * sounding)) %")
 }
 
 /// How long a take goes on after it is cancelled, at random moments.

@@ -65,7 +65,7 @@ extension ChordChart {
                 throw fail("a repeated bar holds nothing else")
             } else if isSlash {
                 current.append(current[current.count - 1])
-            } else if word[0] == UInt8(ascii: "N"), word.count == 1 || (word.count <= 4 && word[1] == UInt8(ascii: "C")) || word[1] == UInt8(ascii: ".") {
+            } else if word[0] == UInt8(ascii: "N"), word.count == 1 || word[1] == UInt8(ascii: "C") || word[1] == UInt8(ascii: ".") {
                 current.append(nil)
             } else if let chord = ChordSymbol.chord(word) {
                 current.append(chord)

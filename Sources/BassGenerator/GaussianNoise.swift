@@ -3,9 +3,14 @@ import CRealtime
 /// The noise that takes begin from: a number of the standard normal distribution for every frame and channel, a function of the seed
 /// and the place alone. So a take is the same on every machine, and a song's noise does not depend on how it is divided.
 ///
-/// Numbers 2·i and 2·i + 1 of a take (number 24·frame + channel) are r·cos φ and r·sin φ with r = √(−2 ln u), φ = 2π·v (Box and
-/// Muller), u = (h + ½)/2³², v = l/2³², where h and l are the high and low halves of the i-th output of SplitMix64 from state `seed`:
-/// x = seed + (i + 1)·9E3779B97F4A7C15, x = (x ⊕ x≫30)·BF58476D1CE4E5B9, x = (x ⊕ x≫27)·94D049BB133111EB, x ⊕ x≫31 (64 bits; S. Vigna).
+/// Numbers 2·i and 2·i + 1 of a take (number 24·frame + channel) are r·cos φ and r·sin φ with r = √(−2 ln u), φ = 2π·v
+/// (Box and Muller), u = (h + ½)/2³², v = l/2³², where h and l are the high and low halves of the i-th output of S. Vigna's
+/// SplitMix64 from state `seed`, in 64 bits:
+///
+///     x = seed + (i + 1)·9E3779B97F4A7C15
+///     x = (x ⊕ x≫30)·BF58476D1CE4E5B9
+///     x = (x ⊕ x≫27)·94D049BB133111EB
+///     x ⊕ x≫31
 public struct GaussianNoise: Sendable {
     public let seed: UInt64
 
