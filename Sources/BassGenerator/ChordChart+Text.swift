@@ -1,5 +1,5 @@
 /// Why a chart's text is none.
-public struct ChordChartError: Error, Equatable {
+public struct ChordChartError: Error {
     /// Counted from 1.
     public let line: Int
     public let bar: Int
