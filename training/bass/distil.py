@@ -3,7 +3,7 @@
     python distil.py --data work/songs --autoencoder work/autoencoder/last.pt --generator work/generator/last.pt \
         --run work/distilled [--steps 1500]
 
-A step of 1/8 is taught to equal two guided steps of 1/16 of the teacher (rescaled, guidance w from 1 to 4, which is an input
+A step of 1/8 is taught to equal two guided steps of 1/16 of the teacher (rescaled, guidance w from 1 to 5, which is an input
 of the network); steps of 1/4 and 1/2 to equal two of the student's own half as large. A part of each batch goes on with the
 flow itself (d = 0, w = 1), so that the network still serves as it did. Seeded, checkpointed, resumable.
 """
@@ -25,7 +25,7 @@ from train_generator import Average, batch, conditions_of, flow_loss, generate, 
 
 KINDS = ((1 / 8, 0.45), (1 / 4, 0.35), (1 / 2, 0.2))  # sizes of steps and their shares
 FLOW_WEIGHT = 0.3
-GUIDANCE = (1.0, 4.0)
+GUIDANCE = (1.0, 5.0)
 
 
 def teacher_target(teacher, z, t, d, w, conditions, listened, blind):
@@ -102,6 +102,8 @@ def main():
                 latents = coder.encode(b["bass"]).float()
                 conditions = conditions_of(b, rng, latents)
                 heard = teacher.mix_encoder(conditions.mix)
+                # As the product does it: the chords are those that are heard where none are given.
+                conditions = teacher.hear_chords(conditions, heard)
                 count = len(latents)
                 t = torch.from_numpy(rng.uniform(size, 1, count)).float().to(device)
                 t[: count // 3] = torch.from_numpy(rng.integers(1, round(1 / size) + 1, count // 3) * size).float().to(device)
@@ -131,7 +133,7 @@ def main():
             if step % 300 == 0 or step == arguments.steps:
                 slow.load_state_dict(average.values)
                 for count in (4, 8):
-                    found = generate(slow.float(), coder, tests, count, 2.0, distilled=True)
+                    found = generate(slow.float(), coder, tests, count, 3.0, distilled=True)
                     line[f"steps {count}"] = {k: round(v, 3) for k, v in metrics.rates(
                         [metrics.harmony(s, pitch, first) for s, (first, pitch, _) in zip(tests, found)]).items()}
             with open(arguments.run / "log.jsonl", "a") as log:

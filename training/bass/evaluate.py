@@ -4,7 +4,7 @@
         --generator ../../models/continuo-bass-generator.safetensors --output work/evaluation [--kinds test] [--steps 8 --guidance 2]
 
 Songs are played in takes of 256 frames (12.3 s); clips are 5 s. Intervals: 95 %, bootstrap over clips. The beat is known to
-the model unless --no-beat; chords are not, unless --chords. Prints a table and writes OUTPUT/results.json.
+the model unless --no-beat; the chords are those that the mix encoder hears, unless --chords. Prints a table and writes OUTPUT/results.json.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def conditions(song, other, frames, beats, chords):
 
 def generated(model, coder, song, how, other=None, seed=1):
     """The model's line, take by take."""
-    c = conditions(song, other or song, song.frames, how["beats"], how["chords"])
+    c = model.hear_chords(conditions(song, other or song, song.frames, how["beats"], how["chords"]))
     noise = torch.randn(1, song.frames, LATENTS, generator=torch.Generator().manual_seed(seed))
     z = [sampling.sample(model, c.map(lambda x: x[:, a: a + FRAMES]), noise[:, a: a + FRAMES], how["steps"], how["guidance"],
                          distilled=how["distilled"]) for a in range(0, song.frames - 12, FRAMES)]
@@ -158,7 +158,7 @@ def with_intervals(rows, rng, rounds=300):
 
 def spread(model, song, how, w, phi):
     """Standard deviation over time and channels of generated latents, relative to what training standardised to."""
-    c = conditions(song, song, FRAMES, how["beats"], False)
+    c = model.hear_chords(conditions(song, song, FRAMES, how["beats"], False))
     noise = torch.randn(1, FRAMES, LATENTS, generator=torch.Generator().manual_seed(3))
     return sampling.sample(model, c.map(lambda x: x[:, :FRAMES]), noise, 8, w, phi)[0].std(0).mean().item()
 

@@ -51,6 +51,19 @@ class MixEncoder(nn.Module):
         return self.trunk(features)
 
 
+HEARD_REACH = 4  # frames to each side over which the chord that is heard is averaged
+
+
+def heard_chords(answer):
+    """[B, T, 25] chords as a condition, from the mix encoder's auxiliary answer [B, T, 29]: its logits' mean over ± 4 frames
+    (as far as the frames go); the likeliest root (nothing is known where "none" is likelier) and the tones that are likelier than not."""
+    mean = layers.moving_mean(answer[..., :25], torch.ones_like(answer[..., :1]), HEARD_REACH)
+    best = mean[..., :13].argmax(-1)
+    known = (best < 12).to(answer.dtype)[..., None]
+    root = F.one_hot(best, 13)[..., :12].to(answer.dtype)
+    return torch.cat([root, (mean[..., 13:] > 0).to(answer.dtype), torch.ones_like(known)], -1) * known
+
+
 def waves(x, count=16):
     """Fourier features of numbers x [B]: sin and cos of x · 2^(i / 3), i = 0 … count − 1: [B, 2 count], sines first."""
     angle = x[:, None] * 2 ** (torch.arange(count, dtype=x.dtype, device=x.device) / 3)
@@ -114,6 +127,12 @@ class Generator(nn.Module):
         for layer in (self.last_modulate, self.leave):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+
+    def hear_chords(self, conditions, heard=None):
+        """The conditions with the chords that the mix encoder hears, where none are known and the mix is."""
+        heard = self.mix_encoder(conditions.mix) if heard is None else heard
+        own = heard_chords(self.mix_encoder.auxiliary(heard)) * conditions.mix_known
+        return conditions._replace(chords=torch.where(conditions.chords[..., 24:] > 0, conditions.chords, own))
 
     def listen(self, conditions, heard=None):
         """What does not change from step to step [B, T, D]. heard: the mix encoder's output where it is at hand."""

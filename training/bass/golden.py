@@ -16,7 +16,7 @@ decoding.safetensors
     logits, cents, onset, loudness of a take as a trained line head gives them → pitch [N] (0: silent), notes [M, 4] (onset step
     with its fraction, end step, MIDI note, loudest dB), control_pitch and control_loudness [2 N]
 generator.safetensors (of the tiny generator; 48 frames)
-    mix, mix_known, beat, chords, kept, mask, noise → heard (mix encoder), auxiliary, listened, listened_without (nothing known but
+    mix, mix_known, beat, chords, kept, mask, noise → heard (mix encoder), auxiliary, heard_chords (`hear_chords`), listened, listened_without (nothing known but
     what is kept); step (embedding of t, d, w = 0.7, 0.25, 3), block_in, block_out (the first block's, there, at z = noise), velocity;
     trajectory [4, 48, 24]: z after each of 4 steps, guidance 2, rescaling 0.7, nothing kept;
     styled [4, 48, 24]: the same with style [8], strength 0.8, and what is kept by mask;
@@ -140,6 +140,7 @@ def generator_vectors(model, features):
     with torch.no_grad():
         out["heard"] = model.mix_encoder(conditions.mix)
         out["auxiliary"] = model.mix_encoder.auxiliary(out["heard"])
+        out["heard_chords"] = model.hear_chords(conditions._replace(chords=torch.zeros_like(conditions.chords))).chords
         out["listened"] = model.listen(conditions)
         out["listened_without"] = model.listen(conditions.without())
         t, d, w = (torch.tensor([x], dtype=torch.float64) for x in (0.7, 0.25, 3.0))

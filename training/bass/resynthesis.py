@@ -121,7 +121,7 @@ def main():
         songs = dataset.songs(arguments.songs, "test")[: len(references)]
         hits, shifts = [], []
         for i, song in enumerate(songs):
-            c = evaluate.conditions(song, song, 256, True, False)
+            c = model.hear_chords(evaluate.conditions(song, song, 256, True, False))
             noise = torch.randn(1, 256, LATENTS, generator=torch.Generator().manual_seed(i))
             free = sampling.sample(model, c, noise, 8, 2.0)
             styled = sampling.sample(model, c, noise, 8, 2.0, style=means[i], strength=1.0)

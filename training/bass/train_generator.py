@@ -23,7 +23,8 @@ import metrics
 import sampling
 from autoencoder import LATENTS
 
-DROP_MIX, DROP_BEAT, DROP_CHORDS, DROP_ALL = 0.1, 0.4, 0.7, 0.1
+DROP_MIX, DROP_BEAT, DROP_ALL = 0.1, 0.4, 0.1
+DROP_CHORDS, HEAR_CHORDS = 0.7, 0.6  # chords are the chart's, or else perhaps what the mix encoder hears
 AUXILIARY_WEIGHT = 0.25
 
 
@@ -74,6 +75,10 @@ def flow_loss(model, b, latents, rng, noise_generator=None):
     """(flow, auxiliary) losses of a batch; what is kept of the line is not scored."""
     conditions = conditions_of(b, rng, latents)
     heard = model.mix_encoder(conditions.mix)
+    with torch.no_grad():
+        own = torch.from_numpy(rng.random((len(latents), 1, 1)) < HEAR_CHORDS).to(latents.device)
+        filled = model.hear_chords(conditions, heard)
+        conditions = conditions._replace(chords=torch.where(own, filled.chords.float(), conditions.chords))
     listened = model.listen(conditions, heard)
     count = len(latents)
     t = torch.sigmoid(torch.from_numpy(rng.normal(0.2, 1.1, count)).float()).to(latents.device)
@@ -104,6 +109,7 @@ def generate(model, coder, songs, steps=8, guidance=2.0, frames=256, beats=True,
             c = c._replace(beat=torch.from_numpy(other["beat"][None, :length]))
         if chords:
             c = c._replace(chords=torch.from_numpy(other["chords"][None, :length]))
+        c = model.hear_chords(c)
         noise = torch.randn(1, length, LATENTS, generator=torch.Generator().manual_seed(seed * 1000 + i))
         z = sampling.sample(model, c, noise, steps, guidance, distilled=distilled)
         pitch, _, notes = decoding.decode(*[x[0].numpy() for x in coder.line_head(z)])
