@@ -37,6 +37,8 @@ program: check-swift
 	swift build -c release --product continuo
 	@mkdir -p $(BUILD)/bin
 	@cmp -s .build/release/continuo $(PROGRAM) || install -m 755 .build/release/continuo $(PROGRAM)
+	@mkdir -p $(BUILD)/share/continuo/models
+	@cp -u models/*.safetensors $(BUILD)/share/continuo/models/
 
 bundles: check-swift
 	@for plugin in $(PLUGINS); do \
@@ -44,28 +46,31 @@ bundles: check-swift
 	  ./Plugins/bundle.sh $$plugin .build-embedded/release/libContinuo$${plugin^}.so $(BUILD)/lv2; \
 	done
 
-# The models that the demonstration and the tests need, in the user's data folder.
+# CREPE's weights, in the user's data folder: benchmarks compare with it.
 models: program
 	@$(PROGRAM) models get crepe-tiny
 
-run: build models
+run: build
 	@./demo/run.sh "$(INPUT)"
 
 test: build
 	@./Tests/run.sh
 
 install: build
-	@mkdir -p "$(PREFIX)/bin" "$(LV2_DIR)"
+	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(LV2_DIR)"
 	@install -m 755 $(PROGRAM) "$(PREFIX)/bin/continuo"
+	@install -m 644 models/*.safetensors "$(PREFIX)/share/continuo/models/"
 	@for plugin in $(PLUGINS); do \
 	  rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 "$(LV2_DIR)/"; done
 	@echo "installed $(PREFIX)/bin/continuo and $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)"
 
 uninstall:
 	@rm -f "$(PREFIX)/bin/continuo"
+	@for model in models/*.safetensors; do rm -f "$(PREFIX)/share/continuo/models/$$(basename $$model)"; done
+	@rmdir --ignore-fail-on-non-empty "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo" 2>/dev/null || true
 	@for plugin in $(PLUGINS); do rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; done
 
-bench: build
+bench: build models
 	@./Benchmarks/run.sh
 
 bench-realtime: build models

@@ -10,7 +10,7 @@ let threadSanitizer = Context.environment["CONTINUO_TSAN"] != nil
 
 /// Floors 0 to 3 compile both as ordinary and as Embedded Swift.
 let engine: [SwiftSetting] = embedded
-    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo"])]
+    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-wmo", "-Xfrontend", "-function-sections"])]
     : []
 
 #if arch(x86_64)

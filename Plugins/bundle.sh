@@ -52,11 +52,14 @@ END
 done
 [ -s "$made/programs" ] && sort -n -o "$made/programs" "$made/programs" || rm -f "$made/programs"
 rmdir --ignore-fail-on-non-empty "$made/presets"
-# The plugin's own weights.
-if [ -e "models/continuo-$plugin.safetensors" ]; then
-    mkdir "$made/models"
-    cp "models/continuo-$plugin.safetensors" "$made/models/"
-fi
+# The weights it needs: its own, and those of the pitch tracker inside it.
+case $plugin in
+    pitch) weights="continuo-pitch-standard continuo-pitch-quick" ;;
+    synth) weights="continuo-synth continuo-pitch-quick" ;;
+    *) weights="continuo-$plugin" ;;
+esac
+mkdir "$made/models"
+for name in $weights; do cp "models/$name.safetensors" "$made/models/"; done
 strip --strip-unneeded -o "$made/$plugin.so" "$library"
 bundle=$folder/continuo-$plugin.lv2
 if ! diff -rq "$made" "$bundle" >/dev/null 2>&1; then

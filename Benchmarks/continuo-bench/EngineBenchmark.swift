@@ -93,7 +93,7 @@ private func processorTime(_ clock: clockid_t) -> Double {
 func benchmarkTransfer(_ arguments: [String]) {
     guard arguments.count >= 3 else { return print("continuo-bench transfer MODEL WEIGHTS RECORDING…") }
     do {
-        let weights = try CREPEWeights(path: arguments[1])
+        let weights = PitchModel(try CREPEWeights(path: arguments[1]))
         for recording in arguments.dropFirst(2) {
             let (samples, rate) = try monoSamples(recording)
             let reference = try analyse(samples, rate, weights)
@@ -128,9 +128,9 @@ private func monoSamples(_ path: String) throws -> ([Float], Int) {
     }
 }
 
-private func analyse(_ samples: [Float], _ rate: Int, _ weights: CREPEWeights) throws -> Analysis {
+private func analyse(_ samples: [Float], _ rate: Int, _ model: PitchModel) throws -> Analysis {
     var result = Analysis()
-    let analyzer = try PitchAnalyzer(weights: weights, sampleRate: rate, hopMilliseconds: 10)
+    let analyzer = try PitchAnalyzer(model: model, sampleRate: rate, hopMilliseconds: 10)
     samples.withUnsafeBufferPointer { analyzer.push($0.baseAddress!, count: $0.count) { result.frames.append($0) } }
     analyzer.finish { result.frames.append($0) }
     let meter = LoudnessMeter(sampleRate: Double(rate), history: samples.count)
@@ -141,7 +141,8 @@ private func analyse(_ samples: [Float], _ rate: Int, _ weights: CREPEWeights) t
 
 /// The recording through the transfer, room off, its latency taken out.
 private func transfer(_ samples: [Float], _ rate: Int, model: String, instrument: Int) -> [Float] {
-    guard let synth = continuoSynthMake(true, Double(rate), 256, 8192, nil, { _, _, _ in }, nil)
+    // The folder in whose `models` the pitch model lies stands for a bundle.
+    guard let synth = continuoSynthMake(true, Double(rate), 256, 8192, ".", { _, _, _ in }, nil)
     else { return [] }
     defer { continuoSynthFree(synth) }
     model.withCString { continuoSynthSetFile(synth, $0) }
@@ -171,6 +172,8 @@ private func transfer(_ samples: [Float], _ rate: Int, model: String, instrument
         }
         output += left
     }
+    // Without its models it would pass its input, which follows itself well.
+    guard io.status == Int32(CONTINUO_SYNTH_READY.rawValue) else { return [] }
     return Array(output.dropFirst(Int(io.latency)).prefix(samples.count))
 }
 

@@ -42,7 +42,7 @@ final class SynthLoader: FileLoader, @unchecked Sendable {
     /// Models in use in this process. Guarded by the process lock, which its functions take.
     nonisolated(unsafe) fileprivate static var models = SharedObjects<SynthModel>()
 
-    private let install: (SynthModel?, CREPEWeights?) -> Void
+    private let install: (SynthModel?, PitchModel?) -> Void
     private let followsPitch: Bool
     private let folders: [String]
     private let report: continuo_synth_report?
@@ -55,7 +55,7 @@ final class SynthLoader: FileLoader, @unchecked Sendable {
     // Under the mutex.
     private var loaded: LoadedModel?
     private var retired: [(serial: UInt32, model: LoadedModel)] = []
-    private var pitchWeights: CREPEWeights?
+    private var pitchWeights: PitchModel?
     private var serial: UInt32 = 0
 
     /// - Parameters:
@@ -63,7 +63,7 @@ final class SynthLoader: FileLoader, @unchecked Sendable {
     ///   - install: puts a model into the stream; called on a thread that may take its time
     init?(
         followsPitch: Bool, bundle: String?, report: continuo_synth_report?, context: UnsafeMutableRawPointer?,
-        install: @escaping (SynthModel?, CREPEWeights?) -> Void
+        install: @escaping (SynthModel?, PitchModel?) -> Void
     ) {
         self.install = install
         self.followsPitch = followsPitch
@@ -146,9 +146,9 @@ final class SynthLoader: FileLoader, @unchecked Sendable {
         return nil
     }
 
-    private func pitchModel() -> CREPEWeights? {
+    private func pitchModel() -> PitchModel? {
         for folder in folders {
-            let path = folder + "/crepe-tiny.safetensors"
+            let path = folder + "/continuo-pitch-quick.safetensors"
             guard cr_file_is_readable(path) else { continue }
             do throws(ModelError) {
                 return try WeightsCache.acquire(path)
@@ -156,7 +156,8 @@ final class SynthLoader: FileLoader, @unchecked Sendable {
                 say(true, error.message)
             }
         }
-        say(true, "the pitch model crepe-tiny is not installed; get it with: continuo models get crepe-tiny")
+        say(
+            true, "its model continuo-pitch-quick.safetensors is missing from its bundle (and from " + (folders.first ?? "") + ")")
         return nil
     }
 

@@ -48,15 +48,15 @@ final class TransferCore {
         let timing = TransferEngine.timing(timeline, inferenceBudget: 0.004)
         let slots = FrameSlots(capacity: FrameSlots.capacity(timing: timing, longestBlock: longestBlock))
         guard let output = SynthOutput(sampleRate: sampleRate),
-            let engine = try? TransferEngine(model: nil, weights: nil, slots: slots, timeline: timeline),
+            let engine = try? TransferEngine(model: nil, pitchModel: nil, slots: slots, timeline: timeline),
             let stream = StreamingInference(
                 engine: engine, timing: timing, sampleRate: sampleRate, block: block, longestBlock: longestBlock)
         else { return nil }
         guard
             let loader = SynthLoader(
                 followsPitch: true, bundle: bundle, report: report, context: context,
-                install: { model, weights in
-                    if let engine = try? TransferEngine(model: model, weights: weights, slots: slots, timeline: timeline) {
+                install: { model, pitchModel in
+                    if let engine = try? TransferEngine(model: model, pitchModel: pitchModel, slots: slots, timeline: timeline) {
                         stream.replaceEngine(engine)
                     }
                 })
@@ -212,7 +212,7 @@ final class TransferCore {
             let slot = audioSlots._withUnsafeGuaranteedRef { $0.take(frame: event.frame, result: event.result) }
             if slot >= 0 {
                 let control = audioSlots._withUnsafeGuaranteedRef { $0.controls(slot) }
-                pitch = control.pointee.isActive ? control.pointee.pitch : 0
+                pitch = control.pointee.isActive ? max(0, min(160, control.pointee.pitch)) : 0
                 loudness = control.pointee.isActive ? control.pointee.loudness : VoiceControl.silence
             }
             let slots = audioSlots, delay = dryDelay

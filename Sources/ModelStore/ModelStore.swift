@@ -33,16 +33,18 @@ public struct ModelStore: Sendable {
         executable: String = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
     ) -> ModelStore {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        if let only = value("CONTINUO_MODELS") { return ModelStore(folder: only, environment: environment) }
-        let data = value("XDG_DATA_HOME") ?? (value("HOME") ?? NSHomeDirectory()) + "/.local/share"
-        var folders = [data]
-        if !executable.isEmpty {
-            let bin = URL(fileURLWithPath: executable).deletingLastPathComponent()
-            folders.append(bin.appendingPathComponent("../share").standardizedFileURL.path)
+        let own = executable.isEmpty ? [] : [
+            URL(fileURLWithPath: executable).deletingLastPathComponent().appendingPathComponent("../share/continuo/models")
+                .standardizedFileURL.path
+        ]
+        if let only = value("CONTINUO_MODELS") {
+            // What came with the program is there all the same.
+            return ModelStore(folder: only, installed: own, environment: environment)
         }
-        folders += ["/usr/local/share", "/usr/share"]
+        let data = value("XDG_DATA_HOME") ?? (value("HOME") ?? NSHomeDirectory()) + "/.local/share"
         var installed: [String] = []
-        for folder in folders.map({ $0 + "/continuo/models" }) where !installed.contains(folder) { installed.append(folder) }
+        let all = [data + "/continuo/models"] + own + ["/usr/local/share", "/usr/share"].map { $0 + "/continuo/models" }
+        for folder in all where !installed.contains(folder) { installed.append(folder) }
         return ModelStore(folder: installed.removeFirst(), installed: installed, environment: environment)
     }
 

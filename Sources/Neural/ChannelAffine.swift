@@ -14,10 +14,10 @@ public final class ChannelAffine {
     public init(
         batchNorm prefix: String, channels: Int, epsilon: Double, from file: Safetensors, kernels: Kernels = Kernels()
     ) throws(ModelError) {
-        let weight = try file.tensor(named: prefix + ".weight", shape: [channels])
-        let bias = try file.tensor(named: prefix + ".bias", shape: [channels])
-        let mean = try file.tensor(named: prefix + ".running_mean", shape: [channels])
-        let variance = try file.tensor(named: prefix + ".running_var", shape: [channels])
+        let weight = try file.tensor(named: prefix + ".weight", shape: tensorShape(channels))
+        let bias = try file.tensor(named: prefix + ".bias", shape: tensorShape(channels))
+        let mean = try file.tensor(named: prefix + ".running_mean", shape: tensorShape(channels))
+        let variance = try file.tensor(named: prefix + ".running_var", shape: tensorShape(channels))
         scale = try FloatBuffer(count: padded(channels))
         shift = try FloatBuffer(count: padded(channels))
         for c in 0..<channels {

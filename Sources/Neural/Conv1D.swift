@@ -16,8 +16,8 @@ public final class Conv1D {
         _ prefix: String, inputChannels: Int, outputChannels: Int, taps: Int, stride: Int = 1, hasBias: Bool = true,
         from file: Safetensors, kernels: Kernels = Kernels()
     ) throws(ModelError) {
-        let weight = try file.tensor(named: prefix + ".weight", shape: [outputChannels, inputChannels, taps])
-        let bias: Tensor? = hasBias ? try file.tensor(named: prefix + ".bias", shape: [outputChannels]) : nil
+        let weight = try file.tensor(named: prefix + ".weight", shape: tensorShape(outputChannels, inputChannels, taps))
+        let bias: Tensor? = hasBias ? try file.tensor(named: prefix + ".bias", shape: tensorShape(outputChannels)) : nil
         // Input i of the product is tap i / channels of channel i mod channels.
         product = try Dense(rows: outputChannels, inputs: taps * inputChannels, kernels: kernels, bias: bias) { output, i in
             weight.values[(output * inputChannels + i % inputChannels) * taps + i / inputChannels]

@@ -14,8 +14,8 @@ public final class Dense {
         _ prefix: String, inputs: Int, outputs: Int, hasBias: Bool = true, from file: Safetensors,
         kernels: Kernels = Kernels()
     ) throws(ModelError) {
-        let weight = try file.tensor(named: prefix + ".weight", shape: [outputs, inputs])
-        let bias: Tensor? = hasBias ? try file.tensor(named: prefix + ".bias", shape: [outputs]) : nil
+        let weight = try file.tensor(named: prefix + ".weight", shape: tensorShape(outputs, inputs))
+        let bias: Tensor? = hasBias ? try file.tensor(named: prefix + ".bias", shape: tensorShape(outputs)) : nil
         try self.init(
             rows: outputs, inputs: inputs, kernels: kernels, bias: bias, value: { weight.values[$0 * inputs + $1] })
     }

@@ -25,8 +25,8 @@ public final class GRUCell {
     private static func gates(
         _ prefix: String, _ kind: String, _ inputs: Int, _ units: Int, _ file: Safetensors, _ kernels: Kernels
     ) throws(ModelError) -> Dense {
-        let weight = try file.tensor(named: prefix + ".weight" + kind, shape: [3 * units, inputs])
-        let bias = try file.tensor(named: prefix + ".bias" + kind, shape: [3 * units])
+        let weight = try file.tensor(named: prefix + ".weight" + kind, shape: tensorShape(3 * units, inputs))
+        let bias = try file.tensor(named: prefix + ".bias" + kind, shape: tensorShape(3 * units))
         let stride = padded(units)
         let dense = try Dense(rows: 3 * stride, inputs: inputs, kernels: kernels, bias: nil) { output, input in
             let gate = output / stride, unit = output % stride

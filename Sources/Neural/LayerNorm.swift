@@ -10,8 +10,8 @@ public final class LayerNorm {
     public init(
         _ prefix: String, channels: Int, epsilon: Float = 1e-5, from file: Safetensors, kernels: Kernels = Kernels()
     ) throws(ModelError) {
-        let weight = try file.tensor(named: prefix + ".weight", shape: [channels])
-        let bias = try file.tensor(named: prefix + ".bias", shape: [channels])
+        let weight = try file.tensor(named: prefix + ".weight", shape: tensorShape(channels))
+        let bias = try file.tensor(named: prefix + ".bias", shape: tensorShape(channels))
         scale = try FloatBuffer(count: padded(channels))
         shift = try FloatBuffer(count: padded(channels))
         for c in 0..<channels {

@@ -10,12 +10,13 @@ public enum ModelFolders {
             return [only]
         }
         var folders: [String] = []
+        // What a plugin brings is of its own version.
+        if let bundle { folders.append(bundle + "/models") }
         if let data = environment("XDG_DATA_HOME") {
             folders.append(data + "/continuo/models")
         } else if let home = environment("HOME") {
             folders.append(home + "/.local/share/continuo/models")
         }
-        if let bundle { folders.append(bundle + "/models") }
         folders.append("/usr/local/share/continuo/models")
         folders.append("/usr/share/continuo/models")
         return folders

@@ -9,24 +9,28 @@ struct ModelInfo: BitwiseCopyable {
     var serial: UInt32 = 0
     var status = Int32(CONTINUO_PITCH_LOADING.rawValue)
     /// Seconds one frame may take.
-    var inferenceBudget: Double = 0.004
+    var inferenceBudget: Double = 0.002
+    /// Host samples that a frame hears beyond its time.
+    var lookahead = 0
+    /// Least distance of frames in base hops.
+    var stride = 4
 }
 
 /// Weights in use somewhere in this process, so that sixty-four instances hold them once.
 package enum WeightsCache {
     // Guarded by the process lock, which its functions take.
-    nonisolated(unsafe) private static var weights = SharedObjects<CREPEWeights>()
+    nonisolated(unsafe) private static var models = SharedObjects<PitchModel>()
 
     /// The weights at `path`, loaded if nobody has them. Each success is to be followed by one `release`.
-    package static func acquire(_ path: String) throws(ModelError) -> CREPEWeights {
+    package static func acquire(_ path: String) throws(ModelError) -> PitchModel {
         var identity = cr_file_identity()
         let exists = path.withCString { cr_identify_file($0, &identity) }
-        if exists, let known = weights.find(identity) { return known }
+        if exists, let known = models.find(identity) { return known }
         // Loading takes time; others are not held up by it.
-        return weights.add(try CREPEWeights(path: path), identity)
+        return models.add(try PitchModel(path: path), identity)
     }
 
-    package static func release(_ user: CREPEWeights) { weights.release(user) }
+    package static func release(_ user: PitchModel) { models.release(user) }
 }
 
 /// Finds and loads the pitch tracker's models, and puts them into the stream.
@@ -42,7 +46,7 @@ final class ModelLoader: FileLoader, @unchecked Sendable {
     let info = LatestValue<ModelInfo>(ModelInfo())
 
     // Under the mutex.
-    private var current: CREPEWeights?
+    private var current: PitchModel?
     private var serial: UInt32 = 0
 
     init?(
@@ -69,34 +73,41 @@ final class ModelLoader: FileLoader, @unchecked Sendable {
     override func apply() {
         var status = CONTINUO_PITCH_READY
         let model = wanted.load(ordering: .acquiring)
-        var weights: CREPEWeights?
-        if model == Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue) && !file.isEmpty {
-            weights = attempt(file)
-            if weights == nil { status = CONTINUO_PITCH_SUBSTITUTE }
-        } else if model == Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue) {
-            weights = installed("crepe-full")
-            if weights == nil { status = CONTINUO_PITCH_SUBSTITUTE }
+        var next: PitchModel?
+        switch model {
+        case Int32(CONTINUO_PITCH_MODEL_CREPE_TINY.rawValue): next = installed("crepe-tiny")
+        case Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue): next = installed("crepe-full")
+        case Int32(CONTINUO_PITCH_MODEL_QUICK.rawValue): next = installed("continuo-pitch-quick")
+        case Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue): if !file.isEmpty { next = attempt(file) }
+        default: break
         }
-        if weights == nil { weights = installed("crepe-tiny") }
-        if weights == nil {
-            status = CONTINUO_PITCH_NO_MODEL
-        } else if status == CONTINUO_PITCH_SUBSTITUTE {
-            say(true, "Continuo Pitch: goes on with crepe-tiny")
+        if next == nil {
+            let isStandardAsked =
+                model == Int32(CONTINUO_PITCH_MODEL_STANDARD.rawValue)
+                || (model == Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue) && file.isEmpty)
+            next = installed("continuo-pitch-standard")
+            if next == nil {
+                status = CONTINUO_PITCH_NO_MODEL
+            } else if !isStandardAsked {
+                status = CONTINUO_PITCH_SUBSTITUTE
+                say(true, "Continuo Pitch: goes on with continuo-pitch-standard")
+            }
         }
         let previous = current
-        current = weights
+        current = next
         // Nothing to do if it is the one in use already.
-        if weights !== previous || serial == 0 {
-            if let engine = try? PitchEngine(weights: weights, sampleRate: sampleRate) { stream.replaceEngine(engine) }
+        if next !== previous || serial == 0 {
+            if let engine = try? PitchEngine(model: next, sampleRate: sampleRate) { stream.replaceEngine(engine) }
         }
         if let previous { WeightsCache.release(previous) }
         serial += 1
-        var next = ModelInfo(serial: serial, status: Int32(status.rawValue))
-        next.inferenceBudget = weights?.capacity == .full ? 0.030 : 0.004
-        info.write(next)
+        var news = ModelInfo(serial: serial, status: Int32(status.rawValue))
+        if let next { (news.inferenceBudget, news.stride) = (next.inferenceBudget, next.stride) }
+        news.lookahead = PitchEngine.lookahead(sampleRate: sampleRate, delay: next?.delay ?? 320)
+        info.write(news)
     }
 
-    private func attempt(_ path: String) -> CREPEWeights? {
+    private func attempt(_ path: String) -> PitchModel? {
         do throws(ModelError) {
             return try WeightsCache.acquire(path)
         } catch {
@@ -106,15 +117,18 @@ final class ModelLoader: FileLoader, @unchecked Sendable {
     }
 
     /// The model of this name in the first folder that has it.
-    private func installed(_ name: String) -> CREPEWeights? {
+    private func installed(_ name: String) -> PitchModel? {
         for folder in folders {
             let path = folder + "/" + name + ".safetensors"
             if cr_file_is_readable(path) { return attempt(path) }
         }
+        let isOwn = name.utf8.count > 9 && name.utf8.first == 99 && name.utf8.dropFirst().first == 111  // continuo-…
         say(
             true,
-            "Continuo Pitch: the model " + name + " is not installed (not in " + (folders.first ?? "") + "); get it with: "
-                + "continuo models get " + name)
+            "Continuo Pitch: the model " + name
+                + (isOwn
+                    ? " is missing from the plugin's bundle (and from " + (folders.first ?? "") + ")"
+                    : " is not installed (not in " + (folders.first ?? "") + "); get it with: continuo models get " + name))
         return nil
     }
 

@@ -14,18 +14,18 @@ public final class PitchAnalyzer {
     private var batchCount = 0
 
     /// - Parameters:
-    ///   - weights: the model's.
+    ///   - model: its frames are as far apart as it allows, where `hopMilliseconds` is less.
     ///   - sampleRate: of the sound, Hz.
     ///   - hopMilliseconds: a multiple of 2.5.
     ///   - lowest, highest: range of the fundamental, Hz.
     public init(
-        weights: CREPEWeights, sampleRate: Int, hopMilliseconds: Double = 10, lowest: Float = 31.7, highest: Float = 2006
+        model: PitchModel, sampleRate: Int, hopMilliseconds: Double = 10, lowest: Float = 31.7, highest: Float = 2006
     ) throws(ModelError) {
-        let stride = max(1, Int(hopMilliseconds / 2.5 + 0.5))
+        let stride = max(model.stride, Int(hopMilliseconds / 2.5 + 0.5))
         engine = try PitchEngine(
-            weights: weights, sampleRate: sampleRate, maximumBatch: PitchEngine.longestBatch(stride: stride))
+            model: model, sampleRate: sampleRate, maximumBatch: model.isBatched ? PitchEngine.longestBatch(stride: stride) : 1)
         settings = PitchEngine.Settings(stride: stride, lowest: lowest, highest: highest)
-        timing = PitchEngine.timing(sampleRate: sampleRate, inferenceBudget: 0)
+        timing = PitchEngine.timing(sampleRate: sampleRate, delay: model.delay, inferenceBudget: 0)
         next = timing.firstFrame
     }
 

@@ -6,8 +6,9 @@ import Signal
 /// The pitch tracker's inference side: host-rate sound in, pitch frames out. Streaming (as a `StreamingEngine`, on the inference
 /// thread) and offline analysis run this same code.
 ///
-/// Sound is resampled to 16 kHz; frame k looks at the 1,024 samples (64 ms) centred on its time, k · 2.5 ms. A coarser hop leaves
-/// frames out, so the hop may change at any moment while everything stays in place.
+/// Sound is resampled to 16 kHz; frame k's time is k · 2.5 ms. CREPE looks at the 1,024 samples (64 ms) centred on it. Continuo's own
+/// network goes in steps of 5 or 10 ms, has a memory, and hears the sound up to its `delay` after that time; every step is taken,
+/// wanted or not. A coarser hop leaves frames out, so the hop may change at any moment while everything stays in place.
 public final class PitchEngine: StreamingEngine {
     public struct Settings: BitwiseCopyable, Sendable {
         /// Every how many base frames one is computed: 1, 2, 4 or 8 for hops of 2.5, 5, 10 and 20 ms.
@@ -26,13 +27,19 @@ public final class PitchEngine: StreamingEngine {
     public static var modelRate: Int { CREPE.sampleRate }
     /// Samples at 16 kHz between base frames.
     public static var baseHop: Int { 40 }
-    static var window: Int { CREPE.windowSize }
+    /// The longest look back of any model.
+    static var window: Int { PitchNetworkWeights.frameLength }
     /// Half the length over which a frame's level is measured, in samples at 16 kHz.
     private static var levelReach: Int { 256 }
 
     public let sampleRate: Int
     public let maximumBatch: Int
-    private let model: CREPE?
+    public let model: PitchModel?
+    private let crepe: CREPE?
+    private let own: PitchNetwork?
+    /// Of the own network: the step that comes next, and the last estimate.
+    private var nextStep = 0
+    private var lastEstimate: PitchNetwork.Estimate?
     private let resampler: Resampler
     /// The last `capacity` samples at 16 kHz; `signalEnd` counts all samples ever made.
     private let signal: UnsafeMutablePointer<Float>
@@ -43,6 +50,8 @@ public final class PitchEngine: StreamingEngine {
     static func longestBatch(stride: Int) -> Int {
         max(1, min(16, 1 + (kept - window - feedPiece) / (stride * baseHop)))
     }
+    /// Samples that a network's memory is given to settle when it begins in mid-stream.
+    private static var settling: Int { 4800 }
     private var held = 0
     private var signalEnd = 0
     private let resampled: UnsafeMutablePointer<Float>
@@ -55,16 +64,17 @@ public final class PitchEngine: StreamingEngine {
     private static var feedPiece: Int { 512 }
 
     /// - Parameters:
-    ///   - weights: may be shared by any number of engines; `nil` (no model yet) estimates nothing.
+    ///   - model: may be shared by any number of engines; `nil` (no model yet) estimates nothing.
     ///   - sampleRate: the host's, in Hz.
     ///   - maximumBatch: frames computed at once, 1 to 16 (offline; a live stream computes one at a time).
-    public init(weights: CREPEWeights?, sampleRate: Int, maximumBatch: Int = 1) throws(ModelError) {
+    public init(model: PitchModel?, sampleRate: Int, maximumBatch: Int = 1) throws(ModelError) {
         self.sampleRate = sampleRate
         self.maximumBatch = min(max(1, maximumBatch), 16)
-        if let weights {
-            model = try CREPE(weights: weights, maximumBatch: self.maximumBatch)
-        } else {
-            model = nil
+        self.model = model
+        switch model?.network {
+        case .crepe(let weights): (crepe, own) = (try CREPE(weights: weights, maximumBatch: self.maximumBatch), nil)
+        case .own(let weights): (crepe, own) = (nil, try PitchNetwork(weights: weights))
+        case nil: (crepe, own) = (nil, nil)
         }
         resampler = Resampler(from: sampleRate, to: Self.modelRate)
         signal = allocateZeroed(Float.self, Self.capacity + Self.window)
@@ -81,21 +91,22 @@ public final class PitchEngine: StreamingEngine {
 
     /// Where the frames lie on the host's time axis.
     ///
-    /// - Parameter inferenceBudget: seconds that a frame may take.
-    public static func timing(sampleRate: Int, inferenceBudget: Double) -> StreamTiming {
+    /// - Parameters:
+    ///   - delay: the model's (`PitchModel.delay`)
+    ///   - inferenceBudget: seconds that a frame may take
+    public static func timing(sampleRate: Int, delay: Int, inferenceBudget: Double) -> StreamTiming {
         StreamTiming(
-            hopNumerator: baseHop * sampleRate, hopDenominator: modelRate, lookahead: lookahead(sampleRate: sampleRate),
+            hopNumerator: baseHop * sampleRate, hopDenominator: modelRate,
+            lookahead: lookahead(sampleRate: sampleRate, delay: delay),
             inferenceBudget: Int(cr_ceil_f64(inferenceBudget * Double(sampleRate))))
     }
 
     /// Host samples after its time that an estimate has to hear.
-    package static func lookahead(sampleRate: Int) -> Int {
-        // The last of the 512 samples at 16 kHz from its time on, which the resampler makes once it has heard `reach` further.
+    package static func lookahead(sampleRate: Int, delay: Int) -> Int {
+        // The last of the `delay` samples at 16 kHz from its time on, which the resampler makes once it has heard `reach` further.
         let reach = Resampler(from: sampleRate, to: modelRate).reach
-        return ((window / 2 - 1) * sampleRate + modelRate - 1) / modelRate + reach + 1
+        return ((delay - 1) * sampleRate + modelRate - 1) / modelRate + reach + 1
     }
-
-    public var capacity: CREPE.Capacity? { model?.capacity }
 
     // MARK: StreamingEngine
 
@@ -138,9 +149,26 @@ public final class PitchEngine: StreamingEngine {
 
     /// `count` estimates, `hop` samples apart from `time` on.
     private func estimate(at time: Int, hop: Int, count: Int, settings: Settings, _ body: (PitchFrame) -> Void) {
-        let start = time - Self.window / 2 - (signalEnd - held)
+        if let crepe { return estimate(crepe, at: time, hop: hop, count: count, settings: settings, body) }
+        for index in 0..<count {
+            let time = time + index * hop
+            var result = PitchFrame(index: 0, frequency: 0, confidence: 0, level: level(around: time))
+            if let own, let estimate = advance(own, to: time, settings), result.level > -100 {
+                result.frequency = estimate.frequency
+                result.confidence = estimate.confidence
+                result.onset = estimate.onset
+            }
+            body(result)
+        }
+    }
+
+    private func estimate(
+        _ crepe: CREPE, at time: Int, hop: Int, count: Int, settings: Settings, _ body: (PitchFrame) -> Void
+    ) {
+        let window = CREPE.windowSize
+        let start = time - window / 2 - (signalEnd - held)
         // Only an overload can leave a window out of reach.
-        let inReach = count <= maximumBatch && start >= 0 && start + (count - 1) * hop + Self.window <= held
+        let inReach = count <= maximumBatch && start >= 0 && start + (count - 1) * hop + window <= held
         if settings.lowest != decoderLowest || settings.highest != decoderHighest {
             decoderLowest = settings.lowest
             decoderHighest = settings.highest
@@ -148,16 +176,15 @@ public final class PitchEngine: StreamingEngine {
         }
         // Silence has no pitch, and normalising it to unit variance would make one of its last bit.
         var sounding = false
-        if inReach, let model {
-            for index in 0..<count where level(signal + start + index * hop, Self.window) > -100 { sounding = true }
-            if sounding { model.activations(samples: signal + start, hop: hop, count: count, into: activations) }
+        if inReach {
+            for index in 0..<count where level(signal + start + index * hop, window) > -100 { sounding = true }
+            if sounding { crepe.activations(samples: signal + start, hop: hop, count: count, into: activations) }
         }
         for index in 0..<count {
             var result = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
             if inReach {
-                let window = signal + start + index * hop
-                result.level = level(window + Self.window / 2 - Self.levelReach, 2 * Self.levelReach)
-                if sounding && level(window, Self.window) > -100 {
+                result.level = level(around: time + index * hop)
+                if sounding && level(signal + start + index * hop, window) > -100 {
                     let pitch = decoder.decode(activations + index * CREPE.bins)
                     result.frequency = pitch.frequency
                     result.confidence = pitch.confidence
@@ -167,11 +194,39 @@ public final class PitchEngine: StreamingEngine {
         }
     }
 
+    /// Takes the network's steps up to that of `time`, and gives its estimate; `nil` where the sound is not there (yet, or any more).
+    private func advance(_ network: PitchNetwork, to time: Int, _ settings: Settings) -> PitchNetwork.Estimate? {
+        let hop = network.weights.hop, delay = network.weights.delay, length = PitchNetworkWeights.frameLength
+        // The last step at or before that time. A step's frame ends `delay` after its time.
+        let wanted = (time >= 0 ? time : time - hop + 1) / hop
+        guard wanted * hop + delay <= signalEnd else { return nil }
+        // The oldest whose frame is still held.
+        let earliest = signalEnd - held + length - delay
+        if nextStep * hop < earliest {
+            // After an overload, or in mid-stream from the beginning: with as much of the past as its memory needs.
+            network.reset()
+            nextStep = max((earliest + hop - 1) / hop, wanted - Self.settling / hop)
+            lastEstimate = nil
+        }
+        while nextStep <= wanted {
+            lastEstimate = network.step(
+                signal + (nextStep * hop + delay - length - (signalEnd - held)), lowest: settings.lowest, highest: settings.highest)
+            nextStep += 1
+        }
+        return lastEstimate
+    }
+
     public func reset() {
         resampler.reset()
-        // The window of frame 0 begins half a window before the first sample.
-        held = Self.window / 2
+        // The first frames look back before the first sample: there is silence.
+        held = Self.window
         signalEnd = 0
+        lastEstimate = nil
+        if let own {
+            own.reset()
+            // The first step that hears anything.
+            nextStep = -((own.weights.delay - 1) / own.weights.hop)
+        }
         cr_zero(signal, Self.capacity * MemoryLayout<Float>.stride)
     }
 
@@ -181,6 +236,8 @@ public final class PitchEngine: StreamingEngine {
         held = previous.held
         signalEnd = previous.signalEnd
         cr_move(signal, previous.signal, Self.capacity * MemoryLayout<Float>.stride)
+        // Its own steps begin with what is there of the past.
+        nextStep = Int.min / 65_536
     }
 
     // MARK: Signal at 16 kHz
@@ -190,9 +247,20 @@ public final class PitchEngine: StreamingEngine {
             cr_move(signal, signal + (held - Self.kept), Self.kept * MemoryLayout<Float>.stride)
             held = Self.kept
         }
-        cr_move(signal + held, resampled, count * MemoryLayout<Float>.stride)
+        for index in 0..<count {
+            // What is no sound would stay in a network's memory for ever.
+            let sample = resampled[index]
+            signal[held + index] = abs(sample) < 1e4 ? sample : 0
+        }
         held += count
         signalEnd += count
+    }
+
+    /// The level of the 32 ms around sample `time`, or of as much of them as the model waits for.
+    private func level(around time: Int) -> Float {
+        let first = max(0, time - Self.levelReach - (signalEnd - held))
+        let end = min(held, time + min(Self.levelReach, model?.delay ?? Self.levelReach) - (signalEnd - held))
+        return end > first ? level(signal + first, end - first) : PitchFrame.silence
     }
 
     private func level(_ samples: UnsafePointer<Float>, _ count: Int) -> Float {

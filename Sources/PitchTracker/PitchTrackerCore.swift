@@ -43,9 +43,11 @@ final class PitchTrackerCore {
         context: UnsafeMutableRawPointer?
     ) {
         let rate = Int(sampleRate + 0.5)
-        guard let engine = try? PitchEngine(weights: nil, sampleRate: rate),
+        // As the standard model will have it.
+        info.lookahead = PitchEngine.lookahead(sampleRate: rate, delay: 320)
+        guard let engine = try? PitchEngine(model: nil, sampleRate: rate),
             let stream = StreamingInference(
-                engine: engine, timing: PitchEngine.timing(sampleRate: rate, inferenceBudget: 0.004),
+                engine: engine, timing: PitchEngine.timing(sampleRate: rate, delay: 320, inferenceBudget: info.inferenceBudget),
                 sampleRate: sampleRate, block: block, longestBlock: longestBlock)
         else { return nil }
         guard
@@ -100,7 +102,7 @@ final class PitchTrackerCore {
         let count = Int(io.pointee.frames)
         eventCount = 0
         followModel(io)
-        let stride = hopStride(io.pointee.hop)
+        let stride = max(info.stride, hopStride(io.pointee.hop))
         // Events have no place in a block of no frames; they come with the next.
         let enabled = count > 0 ? io.pointee.enabled : wasEnabled
         if count > 0 {
@@ -161,7 +163,7 @@ final class PitchTrackerCore {
 
     /// Asks for the model the control names, and takes note of what was loaded.
     private func followModel(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
-        let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue), io.pointee.model))
+        let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_QUICK.rawValue), io.pointee.model))
         if model != askedModel {
             askedModel = model
             audioLoader._withUnsafeGuaranteedRef { $0.want(model: model) }
@@ -174,7 +176,8 @@ final class PitchTrackerCore {
         if let fresh = audioLoader._withUnsafeGuaranteedRef({ $0.info.readIfFresh() }) {
             info = fresh
             let budget = Int(fresh.inferenceBudget * sampleRate)
-            audioStream._withUnsafeGuaranteedRef { $0.setInferenceBudget(budget) }
+            let lookahead = fresh.lookahead
+            audioStream._withUnsafeGuaranteedRef { $0.setTiming(lookahead: lookahead, inferenceBudget: budget) }
         }
     }
 

@@ -243,11 +243,25 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     /// Host samples from a frame's nominal time (k hops) until its result takes effect, rounded up.
     @inlinable public var latency: Int { timing.lookahead + deadlineSamples }
 
-    /// Changes the time a frame may take, in host samples: the deadline follows from the next frame on. On the audio thread.
-    @inlinable @inline(__always) public func setInferenceBudget(_ samples: Int) {
-        guard timing.inferenceBudget != samples else { return }
-        timing.inferenceBudget = samples
-        setDeadline(timing.deadline(block: longestLiveBlock))
+    /// Changes how far beyond its time a frame hears, and the time it may take, both in host samples: the frames' ends and the deadline follow
+    /// from the next frame on. With less to hear, those whose ends are past by now are left out. On the audio thread.
+    @inlinable @inline(__always) public func setTiming(lookahead: Int, inferenceBudget: Int) {
+        if timing.inferenceBudget != inferenceBudget {
+            timing.inferenceBudget = inferenceBudget
+            setDeadline(timing.deadline(block: longestLiveBlock))
+        }
+        let shift = timing.lookahead - lookahead
+        if shift != 0 {
+            // Frames already requested take effect when they were to.
+            formerDeadline = (dueFrame < deadlineChange ? max(formerDeadline, deadlineSamples) : deadlineSamples) + shift
+            deadlineChange = nextFrame
+            timing.lookahead = lookahead
+            while timing.frameEnd(nextFrame) <= position {
+                wanted[nextFrame & wantedMask] = false
+                nextFrame += 1
+            }
+            nextFrameEnd = timing.frameEnd(nextFrame)
+        }
     }
 
     /// Announces a block of `count` samples whose input comes in several calls of `accept`. On the audio thread.

@@ -31,17 +31,17 @@ final class PitchFileAnalysis {
     private var lastIndex = 0
 
     /// - Throws: `CommandFailure` where the engine cannot work at the recording's rate, or memory is short.
-    init(reader: AudioReader, weights: CREPEWeights, settings: Settings) throws {
+    init(reader: AudioReader, model: PitchModel, settings: Settings) throws {
         self.reader = reader
         self.settings = settings
         do throws(ModelError) {
             analyzer = try PitchAnalyzer(
-                weights: weights, sampleRate: Int(reader.sampleRate), hopMilliseconds: settings.hopMilliseconds,
+                model: model, sampleRate: Int(reader.sampleRate), hopMilliseconds: settings.hopMilliseconds,
                 lowest: settings.lowest, highest: settings.highest)
         } catch {
             throw CommandFailure("\(reader.path): \(error.message)")
         }
-        stride = max(1, Int((settings.hopMilliseconds / 2.5).rounded()))
+        stride = max(model.stride, Int((settings.hopMilliseconds / 2.5).rounded()))
         tracker.settings.confidence = settings.confidence
         tracker.settings.a4 = settings.a4
         let range = UInt8(tracker.settings.bendRange)

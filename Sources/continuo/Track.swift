@@ -29,6 +29,7 @@ struct Track: ParsableCommand {
               continuo track voice.wav --csv voice.csv
               continuo track solo.flac --midi solo.mid --plot solo.png
               continuo track flute.ogg --model crepe-full --hop-ms 5 > flute.csv
+              continuo track scat.wav --model quick --hop-ms 5 --midi scat.mid
               continuo track takes/*.wav --csv pitch/ --plot pitch/
               continuo track bass.wav --lowest 35 --highest 400 --json | jq '.[0].notes'
             """)
@@ -36,10 +37,13 @@ struct Track: ParsableCommand {
     @Argument(help: ArgumentHelp("The recordings.", valueName: "in"))
     var inputs: [String]
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("crepe-tiny, crepe-full, or a path.", valueName: "model"))
-    var model = "crepe-tiny"
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("standard, quick, crepe-tiny, crepe-full, or a path.", valueName: "model"))
+    var model = "standard"
 
-    @Option(help: ArgumentHelp("Time between frames: a multiple of 2.5, up to 100.", valueName: "ms"))
+    @Option(
+        help: ArgumentHelp(
+            "Time between frames: a multiple of 2.5, up to 100; at least 10 with standard, 5 with quick.", valueName: "ms"))
     var hopMs = 10.0
 
     @Option(help: ArgumentHelp("Write frames as CSV; - is standard output.", valueName: "file"))
@@ -69,6 +73,9 @@ struct Track: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Say nothing but errors and warnings.")
     var quiet = false
 
+    /// Short names of the models that come with the program.
+    private static let names = ["standard": "continuo-pitch-standard", "quick": "continuo-pitch-quick"]
+
     func validate() throws {
         guard !inputs.isEmpty else { throw ValidationError("name a recording: continuo track voice.wav") }
         guard hopMs >= 2.5, hopMs <= 100, (hopMs / 2.5).rounded() * 2.5 == hopMs else {
@@ -95,10 +102,10 @@ struct Track: ParsableCommand {
                 throw CommandFailure("cannot make the folder \(folder): \(error.localizedDescription)")
             }
         }
-        let path = try ModelStore.standard().locate(model)
-        let weights: CREPEWeights
+        let path = try ModelStore.standard().locate(Self.names[model] ?? model)
+        let network: PitchModel
         do throws(ModelError) {
-            weights = try CREPEWeights(path: path)
+            network = try PitchModel(path: path)
         } catch {
             throw CommandFailure(error.message)
         }
@@ -111,7 +118,7 @@ struct Track: ParsableCommand {
         for job in jobs {
             // With several recordings, one that cannot be read does not cost the others.
             do {
-                summaries.append(try work(job, weights, settings))
+                summaries.append(try work(job, network, settings))
             } catch {
                 guard jobs.count > 1 else { throw error }
                 Console.say("Error: \(error)")
@@ -196,12 +203,13 @@ struct Track: ParsableCommand {
     // MARK: One recording
 
     private func work(
-        _ job: Job, _ weights: CREPEWeights, _ settings: PitchFileAnalysis.Settings
+        _ job: Job, _ network: PitchModel, _ settings: PitchFileAnalysis.Settings
     ) throws -> TrackSummary {
         let start = ContinuousClock.now
         let reader = try AudioReader(path: job.input)
-        let analysis = try PitchFileAnalysis(reader: reader, weights: weights, settings: settings)
-        let writer = try job.csv.map { try CSVWriter(path: $0, hop: hopMs / 1000) }
+        let analysis = try PitchFileAnalysis(reader: reader, model: network, settings: settings)
+        let hop = max(hopMs, 2.5 * Double(network.stride)) / 1000
+        let writer = try job.csv.map { try CSVWriter(path: $0, hop: hop) }
         let spectrogram = job.plot.map { _ in
             Spectrogram(sampleRate: reader.sampleRate, expectedDuration: reader.duration)
         }

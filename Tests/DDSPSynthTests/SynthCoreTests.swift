@@ -15,7 +15,9 @@ final class SynthSession {
 
     init(transfer: Bool = false, rate: Double = 48_000, block: Int = 64, model: String = SynthSession.model) throws {
         self.rate = rate
-        let made = continuoSynthMake(transfer, rate, UInt32(block), 8192, nil, { _, _, _ in }, nil)
+        // The repository, in whose `models` the pitch model lies, stands for a bundle.
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+        let made = root.withCString { continuoSynthMake(transfer, rate, UInt32(block), 8192, $0, { _, _, _ in }, nil) }
         synth = try #require(made)
         model.withCString { continuoSynthSetFile(synth, $0) }
         io.enabled = true

@@ -124,7 +124,7 @@ import Testing
     }
 }
 
-/// The transfer's engine through its C interface. Needs CREPE's weights (`continuo models get crepe-tiny`), as the pitch tests do.
+/// The transfer's engine through its C interface.
 @Suite(.serialized) struct TransferCoreTests {
     private func tone(_ count: Int, rate: Double, frequency: Double, from start: Int = 0) -> [Float] {
         (0..<count).map { n in

@@ -87,7 +87,7 @@ import Testing
             return [store.folder] + store.installed
         }
         let system = ["/usr/local/share/continuo/models", "/usr/share/continuo/models"]
-        #expect(folders(["CONTINUO_MODELS": "/m", "XDG_DATA_HOME": "/d", "HOME": "/h"]) == ["/m"])
+        #expect(folders(["CONTINUO_MODELS": "/m", "XDG_DATA_HOME": "/d", "HOME": "/h"]) == ["/m", "/p/share/continuo/models"])
         #expect(
             folders(["XDG_DATA_HOME": "/d", "HOME": "/h"]) == ["/d/continuo/models", "/p/share/continuo/models"] + system)
         let empty = ["CONTINUO_MODELS": "", "XDG_DATA_HOME": "", "HOME": "/h"]

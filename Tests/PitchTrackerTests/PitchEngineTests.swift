@@ -19,16 +19,20 @@ import Testing
     }
 
     /// Streaming, through the threads, in random blocks: the same bits as the offline analysis, at every rate and hop.
-    @Test(arguments: [(44_100, 1), (48_000, 4), (96_000, 2), (192_000, 8)])
-    func streamingEqualsOffline(rate: Int, stride: Int) throws {
-        let weights = try Weights.load("crepe-tiny")
+    @Test(arguments: [
+        (44_100, 1, "crepe-tiny"), (48_000, 4, "crepe-tiny"), (96_000, 2, "crepe-tiny"), (192_000, 8, "crepe-tiny"),
+        (44_100, 4, "continuo-pitch-standard"), (192_000, 8, "continuo-pitch-standard"), (48_000, 2, "continuo-pitch-quick"),
+        (96_000, 4, "continuo-pitch-quick"),
+    ])
+    func streamingEqualsOffline(rate: Int, stride: Int, name: String) throws {
+        let model = try Weights.load(name)
         let samples = phrase(rate: rate, seconds: 2)
-        let offline = try analyse(samples, rate: rate, weights: weights, hop: 2.5 * Double(stride), piece: 777)
+        let offline = try analyse(samples, rate: rate, model: model, hop: 2.5 * Double(stride), piece: 777)
         #expect(offline.count == Int((2 / 0.0025 / Double(stride)).rounded(.up)))
         let stream = try #require(
             StreamingInference(
-                engine: try PitchEngine(weights: weights, sampleRate: rate),
-                timing: PitchEngine.timing(sampleRate: rate, inferenceBudget: 0.004), sampleRate: Double(rate), block: 64))
+                engine: try PitchEngine(model: model, sampleRate: rate),
+                timing: PitchEngine.timing(sampleRate: rate, delay: model.delay, inferenceBudget: 0.004), sampleRate: Double(rate), block: 64))
         defer { stream.close() }
         var streamed: [PitchFrame] = []
         var start = 0
@@ -48,9 +52,11 @@ import Testing
     }
 
     /// Steady tones at all rates: within 10 cents (CREPE tiny's own bias included), confident.
-    @Test(arguments: [8000, 44_100, 48_000, 88_200, 192_000]) func tonesAreFound(rate: Int) throws {
-        let weights = try Weights.load("crepe-tiny")
-        for frequency in [55.0, 110, 220, 440, 880, 1600] {
+    @Test(arguments: [8000, 44_100, 48_000, 88_200, 192_000], ["crepe-tiny", "continuo-pitch-standard", "continuo-pitch-quick"])
+    func tonesAreFound(rate: Int, name: String) throws {
+        let model = try Weights.load(name)
+        // The quick one is for what lies above some 80 Hz.
+        for frequency in [55.0, 110, 220, 440, 880, 1600] where name != "continuo-pitch-quick" || frequency > 80 {
             let samples = (0..<rate).map { n in
                 (1...8).reduce(Float(0)) { sum, k in
                     let f = frequency * Double(k)
@@ -58,39 +64,44 @@ import Testing
                         ? sum + Float(0.1 / Double(k) * sin(2 * .pi * f * Double(n) / Double(rate))) : sum
                 }
             }
-            let frames = try analyse(samples, rate: rate, weights: weights)
+            let frames = try analyse(samples, rate: rate, model: model)
             for frame in frames[10..<90] {
                 let cents = 1200 * log2(Double(frame.frequency) / frequency)
-                #expect(abs(cents) < 25 && frame.confidence > 0.5, "\(frequency) Hz at \(rate) Hz: \(cents) cents")
+                #expect(abs(cents) < 25 && frame.confidence > 0.5, "\(name), \(frequency) Hz at \(rate) Hz: \(cents) cents, \(frame.confidence)")
             }
         }
     }
 
     /// A coarse hop leaves frames out and changes none of the others.
-    @Test(arguments: [30.0, 50, 100]) func coarseHopsLeaveFramesOut(hop: Double) throws {
-        let weights = try Weights.load("crepe-tiny")
+    @Test(arguments: [30.0, 50, 100], ["crepe-tiny", "continuo-pitch-standard"])
+    func coarseHopsLeaveFramesOut(hop: Double, name: String) throws {
+        let model = try Weights.load(name)
         let samples = phrase(rate: 16_000, seconds: 4)
         let every = Int(hop / 10)
-        let fine = try analyse(samples, rate: 16_000, weights: weights).filter { $0.index % (4 * every) == 0 }
-        let coarse = try analyse(samples, rate: 16_000, weights: weights, hop: hop)
+        let fine = try analyse(samples, rate: 16_000, model: model).filter { $0.index % (4 * every) == 0 }
+        let coarse = try analyse(samples, rate: 16_000, model: model, hop: hop)
         #expect(coarse == fine)
     }
 
-    @Test func silenceAndNonsenseHaveNoPitch() throws {
-        let weights = try Weights.load("crepe-tiny")
+    @Test(arguments: ["crepe-tiny", "continuo-pitch-standard", "continuo-pitch-quick"])
+    func silenceAndNonsenseHaveNoPitch(name: String) throws {
+        let model = try Weights.load(name)
         for value in [Float(0), 1e-38, .nan, .infinity] {
-            let frames = try analyse([Float](repeating: value, count: 8000), rate: 16_000, weights: weights)
+            let frames = try analyse([Float](repeating: value, count: 8000), rate: 16_000, model: model)
             #expect(frames.allSatisfy { $0.confidence == 0 && $0.frequency == 0 })
         }
-        #expect(try analyse([], rate: 48_000, weights: weights).isEmpty)
-        #expect(try analyse([0.5], rate: 48_000, weights: weights).count == 1)
+        #expect(try analyse([], rate: 48_000, model: model).isEmpty)
+        #expect(try analyse([0.5], rate: 48_000, model: model).count == 1)
     }
 
     /// The tracking delay the plugin reports is the time from a step in pitch to the output's crossing half-way, measured
     /// through the C interface, within half a hop.
-    @Test(arguments: [(64, 2.5), (256, 2.5), (1024, 10)] as [(Int, Double)])
-    func reportedTrackingDelayIsTheMeasured(block: Int, hop: Double) throws {
-        _ = try Weights.load("crepe-tiny")
+    @Test(arguments: [
+        (64, 2.5, CONTINUO_PITCH_MODEL_CREPE_TINY), (256, 2.5, CONTINUO_PITCH_MODEL_CREPE_TINY),
+        (64, 10, CONTINUO_PITCH_MODEL_STANDARD), (1024, 10, CONTINUO_PITCH_MODEL_AUTOMATIC),
+        (64, 5, CONTINUO_PITCH_MODEL_QUICK), (256, 5, CONTINUO_PITCH_MODEL_QUICK),
+    ] as [(Int, Double, continuo_pitch_model)])
+    func reportedTrackingDelayIsTheMeasured(block: Int, hop: Double, model: continuo_pitch_model) throws {
         let rate = 48_000
         let step = 24_000
         var phase = 0.0
@@ -98,12 +109,13 @@ import Testing
             phase += 2 * .pi * (n < step ? 220 : 330) / Double(rate)
             return Float(0.2 * (sin(phase) + 0.5 * sin(2 * phase) + 0.25 * sin(3 * phase)))
         }
-        let tracker = try #require(continuoPitchMake(Double(rate), UInt32(block), 8192, nil, nil, nil))
+        let tracker = try #require(Weights.root.withCString { continuoPitchMake(Double(rate), UInt32(block), 8192, $0, nil, nil) })
         defer { continuoPitchFree(tracker) }
         var io = continuo_pitch_io()
         io.enabled = true
         io.freewheeling = true
         io.hop = Float(hop)
+        io.model = Int32(model.rawValue)
         (io.confidence, io.lowest, io.highest, io.a4, io.gate) = (0.3, 32, 2000, 440, -55)
         var volts = [Float](repeating: 0, count: block)
         var crossing: Int?
@@ -124,7 +136,12 @@ import Testing
         let measured = Double(try #require(crossing) - step) * 1000 / Double(rate)
         // The voltage takes 5 ms for its glide, and frames come one hop apart.
         #expect(abs(measured - Double(io.tracking_delay)) < hop + 6, "measured \(measured), reported \(io.tracking_delay) ms")
-        #expect(io.late_frames == 0)
+        #expect(io.late_frames == 0 && io.status == Int32(CONTINUO_PITCH_READY.rawValue))
+        // The models' own delays, the resampler's, the time to compute.
+        if block == 64 {
+            let least: Float = model == CONTINUO_PITCH_MODEL_QUICK ? 6 : model == CONTINUO_PITCH_MODEL_STANDARD ? 20 : 32
+            #expect(io.tracking_delay > least && io.tracking_delay < least + 7, "\(io.tracking_delay)")
+        }
     }
 }
 
@@ -138,7 +155,7 @@ import Testing
 
         init() throws {
             _ = try Weights.load("crepe-tiny")
-            tracker = try #require(continuoPitchMake(48_000, 64, 8192, nil, nil, nil))
+            tracker = try #require(Weights.root.withCString { continuoPitchMake(48_000, 64, 8192, $0, nil, nil) })
             io.enabled = true
             io.freewheeling = true
             (io.hop, io.confidence, io.hysteresis, io.gate) = (10, 0.5, 0.2, -55)

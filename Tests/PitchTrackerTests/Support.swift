@@ -18,7 +18,14 @@ enum Weights {
         let data = environment["XDG_DATA_HOME"] ?? NSHomeDirectory() + "/.local/share"
         return data + "/continuo/models"
     }
-    static func load(_ name: String) throws -> CREPEWeights { try CREPEWeights(path: folder + "/\(name).safetensors") }
+    /// The repository's, in whose `models` Continuo's own lie, as in a bundle's.
+    static let root = Vectors.folder.deletingLastPathComponent().deletingLastPathComponent().path
+    /// A model of Continuo's own.
+    static func own(_ name: String) -> String { root + "/models/\(name).safetensors" }
+    /// A model by its name: Continuo's own lie in the repository.
+    static func load(_ name: String) throws -> PitchModel {
+        try PitchModel(path: name.hasPrefix("continuo-") ? own(name) : folder + "/\(name).safetensors")
+    }
 }
 
 func monoSamples(_ path: String) throws -> (samples: [Float], rate: Int) {
@@ -33,8 +40,8 @@ func monoSamples(_ path: String) throws -> (samples: [Float], rate: Int) {
     return (samples, Int(reader.sampleRate))
 }
 
-func analyse(_ samples: [Float], rate: Int, weights: CREPEWeights, hop: Double = 10, piece: Int = 1000) throws -> [PitchFrame] {
-    let analyzer = try PitchAnalyzer(weights: weights, sampleRate: rate, hopMilliseconds: hop)
+func analyse(_ samples: [Float], rate: Int, model: PitchModel, hop: Double = 10, piece: Int = 1000) throws -> [PitchFrame] {
+    let analyzer = try PitchAnalyzer(model: model, sampleRate: rate, hopMilliseconds: hop)
     var frames: [PitchFrame] = []
     samples.withUnsafeBufferPointer { buffer in
         var start = 0

@@ -274,6 +274,35 @@ extension PoolTests {
         if freewheeling { #expect(stream.lateFrames == 0) }
     }
 
+    /// A model that hears more or less of what follows takes over: what was asked for before comes when it was to, what comes after
+    /// at the new distance, each frame once and in order.
+    @Test(arguments: [(500, 100), (100, 500), (100, 2000), (2000, 0)]) func anotherLookahead(former: Int, next: Int) throws {
+        let timing = StreamTiming(hopNumerator: 160, lookahead: former, inferenceBudget: 64)
+        let stream = try #require(StreamingInference(engine: SumEngine(), timing: timing, sampleRate: 48_000, block: 64))
+        defer { stream.close() }
+        let after = StreamTiming(hopNumerator: 160, lookahead: next, inferenceBudget: 192)
+        let input = (0..<32_000).map { Float($0 % 3) }
+        let change = 12_800
+        let delivered = run(stream, input: input, blocks: { 64 }) { done in
+            if done == change { stream.setTiming(lookahead: next, inferenceBudget: 192) }
+        }
+        #expect(delivered.map(\.frame) == Array(timing.firstFrame..<(timing.firstFrame + delivered.count)))
+        #expect(zip(delivered, delivered.dropFirst()).allSatisfy { $0.time <= $1.time })
+        #expect(stream.lateFrames == 0 && stream.latency == next + 192)
+        for item in delivered {
+            let isOld = timing.frameEnd(item.frame) <= change
+            let isPast = !isOld && after.frameEnd(item.frame) <= change
+            if isOld {
+                #expect(item.time == timing.frameEnd(item.frame) + 64 && item.result?.samples == timing.frameEnd(item.frame))
+            } else if isPast {
+                #expect(item.result == nil)
+            } else {
+                #expect(item.time == max(after.frameEnd(item.frame) + 192, delivered.last { timing.frameEnd($0.frame) <= change }!.time))
+                #expect(item.result?.samples == after.frameEnd(item.frame))
+            }
+        }
+    }
+
     @Test func zeroSamplesAndSilenceAreFine() throws {
         let timing = StreamTiming(hopNumerator: 100, inferenceBudget: 10)
         let stream = try #require(StreamingInference(engine: SumEngine(), timing: timing, sampleRate: 48_000, block: 10))

@@ -15,7 +15,7 @@ cp "$hosts/continuo-test.lv2/manifest.ttl" "$tests/continuo-test.lv2/"
 
 # A preset with a model file: the same weights, under a name that nothing else has.
 model="$scratch/my own model.safetensors"
-cp "$models/crepe-tiny.safetensors" "$model"
+cp "$models/continuo-pitch-standard.safetensors" "$model"
 cat >"$scratch/lv2/file.lv2/manifest.ttl" <<END
 @prefix lv2: <http://lv2plug.in/ns/lv2core#> .
 @prefix pset: <http://lv2plug.in/ns/ext/presets#> .
@@ -43,7 +43,7 @@ ardour() {
     for attempt in 1 2 3; do
         case $step in make | synth_make) rm -rf "$session" ;; esac
         env STEP="$step" SESSION="$session" OUT="$scratch/out" FRAMES=$((14 * rate)) PLAYER_FILE="$recording" \
-            NOTE_LOGGER_FILE="$scratch/notes" CONTINUO_MODELS="$models" HOME="$scratch/home" \
+            NOTE_LOGGER_FILE="$scratch/notes" HOME="$scratch/home" \
             XDG_CONFIG_HOME="$scratch/home/config" XDG_CACHE_HOME="$scratch/home/cache" XDG_DATA_HOME="$scratch/home/data" \
             LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):$tests:$scratch/lv2" \
             timeout 120 ardour7-lua "$hosts/ardour.lua" >"$scratch/$step" 2>&1

@@ -37,14 +37,14 @@ END
 prove() {
     local what=$1 module=$2 file=$3 after=$4 planted=$5 diagnostic=$6 folder
     folder=$(mktemp -d -p "$scratch")
-    cp Sources/"$module"/*.swift "$folder"
+    find Sources/"$module" -name '*.swift' -exec cp -t "$folder" {} +
     if [ -n "$planted" ]; then
         if [ "$(grep -cF -- "$after" "$folder/$file")" -ne 1 ]; then
             not_ok "$what" "$file has not just one line with '$after' to plant the fault after"
             return
         fi
         awk -v after="$after" -v planted="$planted" '{ print } index($0, after) { print planted }' \
-            Sources/"$module"/"$file" >"$folder/$file"
+            "$folder/$file" >"$folder/planted" && mv "$folder/planted" "$folder/$file"
         cat >>"$folder/$file" <<'END'
 final class PlantedObject { var next: PlantedObject? }
 nonisolated(unsafe) var plantedObject: PlantedObject?
@@ -74,4 +74,15 @@ prove "a mutex in process is refused" PitchTracker $core "$here" \
     '        let planted = cr_mutex_make(); cr_mutex_lock(planted!)' 'unpredictable performance'
 prove "an object made two calls below process is refused" PitchTracker $core 'private func announceBendRange() {' \
     '        _ = Unmanaged.passRetained(PlantedObject())' 'allocation|reference counting|locks'
+
+here='func process(_ io: UnsafeMutablePointer<continuo_synth_io>) {'
+prove "unchanged, the synthesizer compiles" DDSPSynth "" "" "" ""
+for core in InstrumentCore.swift TransferCore.swift; do
+    prove "$core: an array's growth in process is refused" DDSPSynth $core "$here" \
+        '        var grown: [Float] = []; grown.append(io.pointee.voices); io.pointee.voices = grown[0]' 'allocation|locks'
+    prove "$core: a mutex in process is refused" DDSPSynth $core "$here" \
+        '        let planted = cr_mutex_make(); cr_mutex_lock(planted!)' 'unpredictable performance'
+done
+prove "an object made where notes begin is refused" DDSPSynth Performer+Notes.swift \
+    'func noteOn(_ channel: Int, _ note: Int, _ velocity: UInt8, _ time: Int) {' '        _ = Unmanaged.passRetained(PlantedObject())' 'allocation|reference counting|locks'
 finish

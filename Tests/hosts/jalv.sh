@@ -126,7 +126,7 @@ done < <(awk '/lv2:symbol/ { gsub(/[";]/, ""); symbol = $2 } /pset:value/ { gsub
 stop_jalv
 
 # State: saved by our host (jalv's console cannot save), loaded by jalv, which has nothing else to know it from.
-cp "$models/crepe-tiny.safetensors" "$scratch/my own model.safetensors"
+cp "$models/continuo-pitch-quick.safetensors" "$scratch/my own model.safetensors"
 "$program" render urn:continuo:pitch --seconds 0.2 --control a4=450 --control hop=5 --control bend_range=12 \
     --control "modelFile=$scratch/my own model.safetensors" --save-state "$scratch/state" >"$scratch/save" 2>&1 ||
     not_ok "state is saved" "$(tail -n 1 "$scratch/save")"

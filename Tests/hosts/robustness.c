@@ -1,9 +1,9 @@
 /// robustness BUNDLE MODELS SCRATCH [LIBRARY]: what hosts do to a plugin, and worse. Prints one line a check.
 ///
-/// - MODELS: the folder with crepe-tiny.safetensors
+/// - MODELS: the folder with continuo-pitch-quick.safetensors
 /// - SCRATCH: a folder for damaged models
 /// - LIBRARY: another build of the bundle's library, with sanitizers
-/// - robustness --no-weights BUNDLE: what the plugin does where no model is installed (CONTINUO_MODELS names an empty folder)
+/// - robustness --no-weights BUNDLE: what the plugin does where there is no model (a bundle without, CONTINUO_MODELS an empty folder)
 #include "pitch_host.h"
 
 #include "robustness.h"
@@ -380,8 +380,8 @@ static int no_weights(void) {
     judge("no model installed: status 3, the sound passes through", why);
     why = NULL;
     if (host_log_lines != 1) why = fault("%d lines: %s", host_log_lines, host_log_text);
-    if (!why && !strstr(host_log_text, "continuo models get crepe-tiny")) why = fault("it says: %s", host_log_text);
-    judge("no model installed: one line says how to get it", why);
+    if (!why && !strstr(host_log_text, "continuo-pitch-standard is missing")) why = fault("it says: %s", host_log_text);
+    judge("no model installed: one line says what is missing", why);
     plugin_free(p);
     return failures > 0;
 }
@@ -399,7 +399,7 @@ int main(int count, char** arguments) {
     library = library_open(arguments[1], count > 4 ? arguments[4] : NULL);
     models = arguments[2];
     scratch = arguments[3];
-    snprintf(tiny, sizeof tiny, "%s/crepe-tiny.safetensors", models);
+    snprintf(tiny, sizeof tiny, "%s/continuo-pitch-quick.safetensors", models);
     static const struct { const char* name; void (*run)(void); } tests[] = {
         {"features", features}, {"random_blocks", random_blocks}, {"aliased_buffers", aliased_buffers},
         {"bad_samples", bad_samples}, {"missing_ports", missing_ports}, {"early_run", early_run},

@@ -6,7 +6,7 @@ with_weights || finish
 with_synth_weights || finish
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-mkdir "$scratch/empty" "$scratch/models" "$scratch/bare.lv2"
+mkdir "$scratch/empty" "$scratch/models" "$scratch/bare.lv2" "$scratch/bare-pitch.lv2"
 
 sanitize=(-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fuse-ld=lld)
 compile robustness -g -O1 "$hosts/robustness.c" -ldl -lm -lpthread
@@ -34,10 +34,13 @@ judge() {
         ok "${name}runs to its end"
     fi
 }
+# The bundle without its weights.
+cp -r "$bundle/." "$scratch/bare-pitch.lv2/"
+rm -r "$scratch/bare-pitch.lv2/models"
 judge "pitch: " 36 "$tests/robustness" "$bundle" "$models" "$scratch/models"
-judge "pitch: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness" --no-weights "$bundle"
+judge "pitch: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness" --no-weights "$scratch/bare-pitch.lv2"
 judge "pitch, sanitized: " 36 "$tests/robustness-sanitized" "$bundle" "$models" "$scratch/models" "$tests/pitch-sanitized.so"
-judge "pitch, sanitized: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness-sanitized" --no-weights "$bundle" \
+judge "pitch, sanitized: " 2 env CONTINUO_MODELS="$scratch/empty" "$tests/robustness-sanitized" --no-weights "$scratch/bare-pitch.lv2" \
     "$tests/pitch-sanitized.so"
 
 # The bundle without its weights.

@@ -40,7 +40,7 @@ int main(int count, char** arguments) {
     sf_close(file);
     Library library = library_open(arguments[1], arguments[4]);
     char tiny[4096];
-    snprintf(tiny, sizeof tiny, "%s/crepe-tiny.safetensors", arguments[2]);
+    snprintf(tiny, sizeof tiny, "%s/continuo-pitch-quick.safetensors", arguments[2]);
     Plugin* p = plugin_make(&library, info.samplerate, 64);
     if (!p) return 2;
     plugin_activate(p);
@@ -60,7 +60,7 @@ int main(int count, char** arguments) {
             plugin_clear_control(p);
             if (pass == 3) {
                 // The model control, and what happens when the wanted one is not there.
-                p->controls[PORT_model] = (float)(blocks / 100 % 3);
+                p->controls[PORT_model] = (float)(blocks / 100 % 5);
                 if (blocks % 150 == 0) plugin_set_model_file(p, blocks / 150 % 3 == 0 ? "" : blocks / 150 % 3 == 1 ? tiny : "/no");
             }
             if (pass == 5) {

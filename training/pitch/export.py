@@ -26,21 +26,21 @@ def fold_before(weight, norm):
 
 
 def sparse_bank():
-    """The filter bank's rows without their zeros: first line, count, and all weights one after another."""
+    """The filter bank's rows without their zeros: first line, count, and all weights one after another (all as floats)."""
     first, count, weights = [], [], []
     for row in features.filter_bank():
         inside = np.flatnonzero(row)
         first.append(inside[0])
         count.append(inside[-1] - inside[0] + 1)
         weights.append(row[inside[0]: inside[-1] + 1])
-    return (torch.tensor(np.array(first), dtype=torch.int32), torch.tensor(np.array(count), dtype=torch.int32),
+    return (torch.tensor(np.array(first), dtype=torch.float32), torch.tensor(np.array(count), dtype=torch.float32),
             torch.tensor(np.concatenate(weights), dtype=torch.float32))
 
 
 def tensors(front, model):
     out = {"features.long_window": front.long, "features.short_window": front.short}
     out["features.bank.first"], out["features.bank.count"], out["features.bank.weight"] = sparse_bank()
-    out["features.lag.first"] = front.lags[:, 0].to(torch.int32)
+    out["features.lag.first"] = front.lags[:, 0].to(torch.float32)
     out["features.lag.weight"] = front.lag_weights
     weight, bias = fold_before(model.stem.weight, model.stem_norm)
     out["stem.weight"], out["stem.bias"] = weight, bias
@@ -90,7 +90,7 @@ def main():
         "spectrum_bins": features.SPECTRUM_BINS, "power_floor": features.FLOOR,
         "long_shifts": features.harmonic_shifts(features.HARMONICS),
         "short_shifts": features.harmonic_shifts(features.SHORT_HARMONICS),
-        "dilations": list(network.DILATIONS), "stride": network.STRIDE, "license": "MIT"}
+        "dilations": list(network.DILATIONS), "stride": network.STRIDE, "license": "ISC"}
     weights = tensors(front, model)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, arguments.output, metadata={k: v if isinstance(v, str) else json.dumps(v)

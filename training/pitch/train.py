@@ -20,6 +20,7 @@ import network
 FRAMES = 70  # of a training excerpt, after WARM frames that only fill the past
 WARM = 20
 BATCH = 16
+TONES = 1 / 8  # of a batch
 HELD_BACK = 60  # the first clips are for validation
 
 
@@ -72,13 +73,59 @@ def noise(generator, count, samples):
     return x / x.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-9)
 
 
+def tone(rng, setting, samples, frames):
+    """A tone of one partial, or little more: what instruments hardly make, whistles and synthesisers do. As Data.excerpt."""
+    grid = np.arange(-400, samples + 1, 40)  # labels every 2.5 ms
+    seconds = grid / features.RATE
+    pitch = rng.uniform(np.log2(30), np.log2(2050)) + np.zeros(len(grid))
+    kind = rng.random()
+    if kind < 0.35:  # vibrato
+        depth = 10 ** rng.uniform(-0.3, 0) * 0.08
+        pitch = pitch + depth * np.sin(2 * np.pi * (rng.uniform(4, 8) * seconds + rng.random()))
+    elif kind < 0.6:  # a glide
+        pitch = pitch + rng.uniform(-1.5, 1.5) * (seconds - seconds[0])
+    elif kind < 0.75:  # a step
+        pitch = pitch + rng.integers(-12, 13) / 12 * (seconds > rng.uniform(0.1, 0.7) * seconds[-1])
+    f0 = np.clip(2 ** pitch, 28, 2090)
+    instants = np.arange(samples)
+    phase = 2 * np.pi * np.cumsum(np.interp(instants, grid, f0)) / features.RATE
+    audio = np.sin(phase)
+    for partial, chance in ((2, 0.4), (3, 0.4), (4, 0.2)):
+        if rng.random() < chance:
+            weight = 10 ** (-rng.uniform(12, 50) / 20)
+            audio = audio + weight * np.sin(partial * phase + rng.random() * 6) * (partial * f0.max() < 7800)
+    amplitude = 0.3 * np.exp(0.5 * np.sin(2 * np.pi * rng.uniform(0.2, 2) * instants / features.RATE + rng.random() * 6))
+    sounds = np.ones(len(grid), bool)
+    onset = np.zeros(0)
+    if rng.random() < 0.5:  # it begins, or ends, in the excerpt
+        edge = int(rng.uniform(0.1, 0.9) * samples)
+        if rng.random() < 0.6:
+            amplitude = amplitude * np.clip((instants - edge) / (0.002 * features.RATE), 0, 1)
+            sounds, onset = grid >= edge, np.array([edge / features.RATE])
+        else:
+            amplitude = amplitude * np.clip((edge - instants) / (0.005 * features.RATE), 0, 1)
+            sounds = grid < edge
+    ends = setting.hop * np.arange(1, frames + 1) - setting.delay
+    place = np.clip(np.round((ends + 400) / 40).astype(int), 0, len(grid) - 1)
+    around = np.clip(place[:, None] + np.array([-6, 6]), 0, len(grid) - 1)
+    since = ends[:, None] / features.RATE - onset[None, :]
+    begins = ((since >= 0) & (since < 0.02)).any(axis=1) if len(onset) else np.zeros(frames, bool)
+    level = 20 * np.log10(np.maximum(amplitude[np.clip(ends, 0, samples - 1)] / np.sqrt(2), 1e-5))
+    return ((audio * amplitude).astype(np.float32), np.where(sounds, f0, 0)[place], begins & sounds[place],
+            sounds[around].sum(axis=1) != 1, level.astype(np.float32))
+
+
 def batch(data, indices, step, setting):
-    """A seeded training batch: excerpts with noise, bleeding, hum and a random level."""
+    """A seeded training batch: excerpts with noise, bleeding, hum and a random level; one in eight a nearly pure tone."""
     rng = np.random.default_rng([step, 77])
     generator = torch.Generator().manual_seed(step)
     picks = rng.choice(indices, BATCH)
     last = data.audio.shape[1] - (WARM + FRAMES) * setting.hop
     parts = [data.excerpt(i, int(rng.integers(0, last)), setting) for i in picks]
+    for row in range(BATCH):
+        if rng.random() < TONES:
+            made = tone(rng, setting, len(parts[row][0]), WARM + FRAMES)
+            parts[row] = tuple(np.asarray(new).astype(old.dtype) for new, old in zip(made, parts[row]))
     audio, f0, onset, sure, level = (torch.tensor(np.stack(v)) for v in zip(*parts))
     samples = audio.shape[1]
     power = audio.square().mean(-1, keepdim=True).clamp(min=1e-8)

@@ -17,6 +17,8 @@ typedef enum {
     CONTINUO_PITCH_MODEL_AUTOMATIC = 0,  ///< the model file if one is set, else the best that is installed and light
     CONTINUO_PITCH_MODEL_CREPE_TINY = 1,
     CONTINUO_PITCH_MODEL_CREPE_FULL = 2,
+    CONTINUO_PITCH_MODEL_STANDARD = 3,
+    CONTINUO_PITCH_MODEL_QUICK = 4,
 } continuo_pitch_model;
 
 /// What the tracker is doing about its model.

@@ -1,0 +1,59 @@
+import CRealtime
+import Neural
+
+/// A network that estimates pitch: CREPE or Continuo's own. Immutable, shared by any number of engines.
+public final class PitchModel: @unchecked Sendable {
+    enum Network {
+        case crepe(CREPEWeights)
+        case own(PitchNetworkWeights)
+    }
+
+    let network: Network
+
+    /// Reads a model file of either kind; the file says which it is.
+    ///
+    /// - Throws: `ModelError`, whose message names the file and what is wrong with it
+    public convenience init(path: String, kernels: Kernels = Kernels()) throws(ModelError) {
+        let file = try Safetensors(path: path)
+        if PitchNetworkWeights.describes(file) {
+            self.init(try PitchNetworkWeights(file: file, kernels: kernels))
+        } else {
+            self.init(try CREPEWeights(path: path, kernels: kernels))
+        }
+    }
+
+    public init(_ weights: CREPEWeights) { network = .crepe(weights) }
+    public init(_ weights: PitchNetworkWeights) { network = .own(weights) }
+
+    /// Samples at 16 kHz after a frame's time that its estimate has to hear.
+    public var delay: Int {
+        switch network {
+        case .crepe: return CREPE.windowSize / 2
+        case .own(let weights): return weights.delay
+        }
+    }
+
+    /// Least distance of frames, in hops of the base grid (`PitchEngine.baseHop`).
+    public var stride: Int {
+        switch network {
+        case .crepe: return 1
+        case .own(let weights): return weights.hop / PitchEngine.baseHop
+        }
+    }
+
+    /// Seconds that a live frame is given.
+    public var inferenceBudget: Double {
+        switch network {
+        case .crepe(let weights): return weights.capacity == .full ? 0.030 : 0.004
+        case .own: return 0.002
+        }
+    }
+
+    /// Frames computed together cost less than one by one.
+    var isBatched: Bool {
+        switch network {
+        case .crepe: return true
+        case .own: return false
+        }
+    }
+}
