@@ -253,8 +253,8 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
         let shift = timing.lookahead - lookahead
         if shift != 0 {
             // Frames already requested take effect when they were to.
-            formerDeadline = (dueFrame < deadlineChange ? max(formerDeadline, deadlineSamples) : deadlineSamples) + shift
-            deadlineChange = nextFrame
+            keepDeadline()
+            formerDeadline += shift
             timing.lookahead = lookahead
             while timing.frameEnd(nextFrame) <= position {
                 wanted[nextFrame & wantedMask] = false
@@ -274,9 +274,19 @@ public final class StreamingInference<Engine: StreamingEngine>: PoolClient, @unc
     /// Frames already requested keep the deadline they were requested with: they were promised that much time.
     @inlinable @inline(__always) func setDeadline(_ samples: Int) {
         guard samples != deadlineSamples else { return }
-        formerDeadline = dueFrame < deadlineChange ? max(formerDeadline, deadlineSamples) : deadlineSamples
-        deadlineChange = nextFrame
+        keepDeadline()
         deadlineSamples = samples
+    }
+
+    /// The deadline in force becomes that of all frames requested so far.
+    @inlinable @inline(__always) func keepDeadline() {
+        // After several changes between two frames, they had that before the first.
+        if dueFrame < deadlineChange {
+            if deadlineChange < nextFrame { formerDeadline = max(formerDeadline, deadlineSamples) }
+        } else {
+            formerDeadline = deadlineSamples
+        }
+        deadlineChange = nextFrame
     }
 
     /// Takes a block of `count` input samples (`nil`: silence), and `settings` for the frames that end in it (`nil`: they are not
