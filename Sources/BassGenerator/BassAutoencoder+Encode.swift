@@ -12,6 +12,8 @@ extension BassAutoencoder {
     public func encode(
         _ features: UnsafePointer<Float>, frames: Int, control: TakeControl? = nil
     ) throws(TakeError) -> BassLatents {
+        let denormals = cr_flush_denormals()
+        defer { cr_restore_denormals(denormals) }
         let latents = BassFormat.latents
         let raw = try floats(frames * latents)
         let weights = try floats(frames)

@@ -20,6 +20,8 @@ extension BassAutoencoder {
     package func lineHead(
         _ latents: BassLatents, control: TakeControl?, _ body: (UnsafePointer<Float>) -> Void
     ) throws(TakeError) {
+        let denormals = cr_flush_denormals()
+        defer { cr_restore_denormals(denormals) }
         let frames = latents.frames
         // Pieces with as many frames around them as their results depend on.
         let steps = BassFormat.steps

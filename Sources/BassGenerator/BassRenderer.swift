@@ -81,6 +81,8 @@ public final class BassRenderer {
     public func render(
         left: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>, count: Int, control: TakeControl? = nil
     ) throws(TakeError) {
+        let denormals = cr_flush_denormals()
+        defer { cr_restore_denormals(denormals) }
         var done = 0
         while done < count {
             // Every control frame before this moment has been given to the bank, with the ramp that leads to it.

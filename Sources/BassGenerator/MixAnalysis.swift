@@ -12,6 +12,8 @@ public final class MixAnalysis {
     public init(
         _ conditions: TakeConditions, model: BassGeneratorModel, control: TakeControl? = nil
     ) throws(TakeError) {
+        let denormals = cr_flush_denormals()
+        defer { cr_restore_denormals(denormals) }
         frames = conditions.frames
         let size = BassGeneratorModel.auxiliaryCount
         values = try floats(frames * size)

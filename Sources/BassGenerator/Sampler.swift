@@ -71,8 +71,7 @@ public final class Sampler {
         precondition(start == nil || start!.frames == conditions.frames)
         precondition(noise == nil || noise!.frames == conditions.frames)
         precondition(conditions.kept == nil || conditions.kept!.mask.count == conditions.frames)
-        // Values that fade away would go through denormal numbers, at a hundred times the cost.
-        let denormals = cr_flush_denormals()
+        let denormals = cr_flush_denormals()  // here and below: values that fade away would be slow
         defer { cr_restore_denormals(denormals) }
         let take = try Take(conditions, wanted.clamped, model, hasStart: start != nil)
         windowsHeld = 0

@@ -269,4 +269,43 @@ import Testing
         }
         #expect(error?.message.contains("no finite numbers") == true)
     }
+
+    /// Takes of a frame and a few, from a mix to sound and back.
+    @Test(arguments: [1, 2, 3, 7, 17]) func shortTakes(frames: Int) throws {
+        let coder = try tinyAutoencoder()
+        var wanted = settings(steps: 3, guidance: 2)
+        wanted.style = BassStyle(timbre: SIMD8(repeating: 0.5))
+        let made = try Sampler(model: tinyGenerator()).sample(Written(frames: frames), wanted)
+        #expect(made.frames == frames && array(made).allSatisfy { $0.isFinite })
+        let take = try BassTake(latents: made, model: coder)
+        #expect(take.line.pitch.count == 6 * frames)
+        let renderer = try take.renderer(sampleRate: 48_000)
+        #expect(renderer.length == 2304 * frames)
+        var left = [Float](repeating: .nan, count: renderer.length + 5), right = left
+        try renderer.render(left: &left, right: &right, count: left.count)
+        #expect(left.allSatisfy { $0.isFinite } && left.suffix(5).allSatisfy { $0 == 0 })
+        let features = (0..<frames * 416).map { Float($0 % 13) / 13 }
+        #expect(try array(coder.encode(features, frames: frames)).allSatisfy { $0.isFinite })
+        #expect(try MixAnalysis(Written(frames: frames), model: tinyGenerator()).frames == frames)
+    }
+
+    /// Models are shared by threads.
+    @Test func takesAtTheSameTime() async throws {
+        let model = try tinyGenerator(), coder = try tinyAutoencoder()
+        @Sendable func take(_ seed: UInt64) throws -> [Float] {
+            var wanted = SamplerSettings()
+            wanted.seed = seed
+            let take = try BassTake(latents: Sampler(model: model).sample(Written(frames: 300), wanted), model: coder)
+            let renderer = try take.renderer(sampleRate: 24_000)
+            var left = [Float](repeating: 0, count: renderer.length), right = left
+            try renderer.render(left: &left, right: &right, count: left.count)
+            return array(take.latents) + left
+        }
+        let alone = try (0..<4).map { try take(UInt64($0)) }
+        let together = try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
+            for i in 0..<4 { group.addTask { try (i, take(UInt64(i))) } }
+            return try await group.reduce(into: [Int: [Float]]()) { $0[$1.0] = $1.1 }
+        }
+        for i in 0..<4 { #expect(together[i] == alone[i]) }
+    }
 }
