@@ -1,3 +1,5 @@
+import CRealtime
+
 /// The sizes and times that the models of training/bass are made for.
 public enum BassFormat {
     /// Sample rate of all analysis, Hz (mono).
@@ -6,6 +8,13 @@ public enum BassFormat {
     public static var frameLength: Int { 1152 }
     /// Seconds of a latent frame.
     public static var frameSeconds: Double { 0.048 }
+
+    /// The frames whose centres lie between two times, seconds.
+    public static func frames(from: Double, to: Double) -> Range<Int> {
+        func first(_ time: Double) -> Int { max(0, Int(cr_floor_f64(max(-1e6, min(1e9, time)) / frameSeconds + 0.5 - 1e-9))) }
+        let start = first(from)
+        return start..<max(start, first(to))
+    }
 
     /// What the networks hear of a latent frame: two rows of tonal bands, then four of rhythm bands.
     public static var features: Int { tonalRows * tonalBands + rhythmRows * rhythmBands }

@@ -17,16 +17,18 @@ extension MixAnalysis {
     /// A tempo is sought whose phase runs with that of the beat for 20 s at a time; around it the beat may drift and breathe, some
     /// 6 beats a minute to either side. Half and twice of it are tried too, and 2, 3 and 4 beats to the bars that are found in the same
     /// way: the one that beats and bars agree with best is taken, of equals the one nearer to 110 beats a minute.
-    public func beats() -> TrackedBeats? {
-        guard frames >= 4, let beat = mostLikelyTempo(25, Self.slowest, Self.fastest) else { return nil }
+    public func beats(control: TakeControl? = nil) throws(TakeError) -> TrackedBeats? {
+        guard frames >= 4, let beat = try mostLikelyTempo(25, Self.slowest, Self.fastest, control) else { return nil }
         var candidates = [beat, 0.5 * beat, 2 * beat]
-        if let bar = mostLikelyTempo(27, Self.slowest / 4, Self.fastest / 2) { candidates += [4 * bar, 3 * bar, 2 * bar] }
+        if let bar = try mostLikelyTempo(27, Self.slowest / 4, Self.fastest / 2, control) {
+            candidates += [4 * bar, 3 * bar, 2 * bar]
+        }
         var best: (score: Double, track: Track)?
         for (i, candidate) in candidates.enumerated() where Self.slowest...Self.fastest ~= candidate {
             var isKnown = false
             for other in candidates[..<i] where abs(candidate / other - 1) < 0.01 { isKnown = true }
             if isKnown { continue }
-            let track = follow(candidate)
+            let track = try follow(candidate, control)
             let score = track.beatConfidence + track.barConfidence - Self.rarity(track.beatsPerBar) + Self.prior(candidate)
             if best == nil || score > best!.score { best = (score, track) }
         }
@@ -50,12 +52,15 @@ extension MixAnalysis {
     }
 
     /// The tempo that the phase of beats or bars runs with best, in pieces of 20 s whose phases need not agree.
-    private func mostLikelyTempo(_ offset: Int, _ slowest: Double, _ fastest: Double) -> Double? {
+    private func mostLikelyTempo(
+        _ offset: Int, _ slowest: Double, _ fastest: Double, _ control: TakeControl?
+    ) throws(TakeError) -> Double? {
         let count = Int((fastest - slowest) / Self.tempoStep) + 1
         var scores = [Double](repeating: 0, count: count)
         let length = min(frames, Self.steadyFrames)
         var first = 0
         while first + length <= frames {
+            try check(control)
             for i in 0..<count {
                 let step = 2 * Double.pi * (slowest + Double(i) * Self.tempoStep) / 60 * BassFormat.frameSeconds
                 // A phasor that is turned on by a frame's angle.
@@ -87,7 +92,7 @@ extension MixAnalysis {
     }
 
     /// The beat's phase around a tempo, and the bars that agree best with it.
-    private func follow(_ tempo: Double) -> Track {
+    private func follow(_ tempo: Double, _ control: TakeControl?) throws(TakeError) -> Track {
         let perFrame = tempo / 60 * BassFormat.frameSeconds
         var beats: [Double] = []
         beats.reserveCapacity(frames)
@@ -104,6 +109,7 @@ extension MixAnalysis {
             }
             var last = 0.0
             for frame in 0..<frames {
+                if frame % 4096 == 0 { try check(control) }
                 var re = 0.0, im = 0.0
                 for other in max(0, frame - Self.phaseReach)...min(frames - 1, frame + Self.phaseReach) {
                     let weight = 1 - Double(abs(other - frame)) / Double(Self.phaseReach + 1)
@@ -131,6 +137,7 @@ extension MixAnalysis {
             beats: beats, beatConfidence: max(0, agreement / Double(frames)), beatsPerBar: 4, first: 0, barConfidence: -1)
         for count in 2...7 {
             for first in 0..<count {
+                try check(control)
                 var sum = 0.0
                 for frame in 0..<frames {
                     let (sine, cosine) = vector(frame, 27)

@@ -66,6 +66,9 @@ import Testing
         #expect(try analysis(seconds: 30, beatsPerBar: 4, beatLevel: 0, barLevel: 0) { $0 }.beats() == nil)
         #expect(try analysis(seconds: 30, beatsPerBar: 4, noise: 0, beatLevel: 0, barLevel: 0) { $0 }.beats() == nil)
         #expect(try analysis(seconds: 0.1, beatsPerBar: 4) { $0 }.beats() == nil)
+        let control = TakeControl()
+        control.cancel()
+        #expect(throws: TakeError.self) { try analysis(seconds: 30, beatsPerBar: 4) { 2 * $0 }.beats(control: control) }
         // Three seconds are enough to try.
         let short = try #require(try analysis(seconds: 3, beatsPerBar: 4) { 2 * $0 }.beats())
         #expect(zip(short.grid.beats, short.grid.beats.dropFirst()).allSatisfy { $0 < $1 })

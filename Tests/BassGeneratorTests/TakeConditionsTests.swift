@@ -23,6 +23,18 @@ import Testing
         #expect(try difference(rows(300, { long.features(at: $0, into: $1) }, size: 7), vectors.array("long_beat")) < 1e-5)
     }
 
+    @Test func framesOfTimes() {
+        #expect(BassFormat.frames(from: 0, to: 0.48) == 0..<10)
+        #expect(BassFormat.frames(from: 0.03, to: 0.07) == 1..<1)
+        #expect(BassFormat.frames(from: 0.03, to: 0.1) == 1..<2)
+        #expect(BassFormat.frames(from: 2, to: 1).isEmpty && BassFormat.frames(from: -5, to: 0.05) == 0..<1)
+        // Neighbours share no frame and leave none out.
+        let times = (0..<100).map { Double($0 * $0) * 0.013 }
+        for (a, (b, c)) in zip(times, zip(times.dropFirst(), times.dropFirst(2))) {
+            #expect(BassFormat.frames(from: a, to: b).upperBound == BassFormat.frames(from: b, to: c).lowerBound)
+        }
+    }
+
     @Test func steadyTempo() {
         let grid = BeatGrid(tempo: 120, beatsPerBar: 3, downbeat: 0.7, seconds: 20)
         #expect(grid.beats.first! <= 0 && grid.beats.last! >= 20)
