@@ -118,7 +118,7 @@ if !embedded && !threadSanitizer {
         .executableTarget(
             name: "continuo",
             dependencies: [
-                "Host", "Media", "ModelStore", "PitchTracker", "Signal", "Neural",
+                "Host", "Media", "ModelStore", "PitchTracker", "BassGenerator", "Signal", "Neural",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -16,6 +16,7 @@ struct Continuo: ParsableCommand {
               continuo track song.wav --plot song.png   follow a recording's pitch
               continuo play tune.mid -o tune.wav        play a MIDI file on Continuo Synth
               continuo transfer hum.wav -o violin.wav   play a recording on another instrument
+              continuo bass mix.wav -o bass.wav         play a bass to a mix
               continuo list models                      what is here, what can be had
 
             Every command explains itself: continuo help COMMAND.
@@ -23,7 +24,7 @@ struct Continuo: ParsableCommand {
         version: version,
         groupedSubcommands: [
             CommandGroup(name: "Live", subcommands: [HostCommand.self]),
-            CommandGroup(name: "File", subcommands: [PlayCommand.self, TransferCommand.self, Track.self, Show.self, RenderCommand.self]),
+            CommandGroup(name: "File", subcommands: [PlayCommand.self, TransferCommand.self, BassCommand.self, Track.self, Show.self, RenderCommand.self]),
             CommandGroup(name: "Inventory", subcommands: [InfoCommand.self, List.self, Models.self]),
         ])
 }
