@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The demonstration (make run): Continuo Pitch, loaded from its bundle by the JACK host, listens to a recording in real time; then
-# Continuo Synth plays a tune, and the recording on another instrument.
+# Continuo Synth plays a tune, and the recording on another instrument; then Continuo Bass plays to a song that has no bass.
 #   demo/run.sh [RECORDING]
 # Uses a running JACK (or PipeWire's JACK) server; where there is none it starts a jackd of its own with the dummy driver and
 # stops it at the end. Leaves in build/demo: the recording with a tone that follows its pitch (WAV), the notes heard (MIDI), the
-# pitch (CSV) and a picture (PNG); the tune and the transfers with their spectrograms.
+# pitch (CSV) and a picture (PNG); the tune and the transfers with their spectrograms; the bass, alone and with its song.
 set -euo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ esac
 [ -r "$recording" ] || { echo "make run: $recording: no such recording" >&2; exit 1; }
 out=build/demo
 mkdir -p "$out"
-rm -f "$out"/pitch.* "$out"/readings.csv "$out"/tune* "$out"/transfer*
+rm -f "$out"/pitch.* "$out"/readings.csv "$out"/tune* "$out"/transfer* "$out"/bass* "$out"/song*
 export LV2_PATH=$PWD/build/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 
 server=() jackd=
@@ -66,6 +66,10 @@ render play demo/tune.mid tune-glass-pluck "Glass Pluck"
 echo "playing $recording on other instruments …"
 render transfer "$recording" transfer "Into a Violin"
 render transfer "$recording" transfer-ghost-choir "Ghost Choir"
+echo "playing a bass to demo/song.ogg …"
+line=$(build/bin/continuo bass demo/song.ogg -o "$out/bass.wav" --mixdown "$out/song-with-bass.wav" --midi "$out/bass.mid" \
+    --plot "$out/bass.png" 2>&1) || { echo "$line" >&2; exit 1; }
+levels+=("$(tail -n 1 <<<"$line")")
 
 echo
 echo "in $out:"
@@ -75,5 +79,6 @@ echo "  pitch.csv   time, frequency, confidence"
 echo "  pitch.png   spectrogram with the pitch drawn over it"
 echo "  tune.wav, tune-glass-pluck.wav              demo/tune.mid with two presets of Continuo Synth"
 echo "  transfer.wav, transfer-ghost-choir.wav      the recording's pitch and loudness on other instruments"
-echo "  … .png beside each   notes and spectrogram; of a transfer, the recording above it"
+echo "  bass.wav, song-with-bass.wav, bass.mid      a bass for demo/song.ogg (drums and keys), with it, and as notes"
+echo "  … .png beside each   notes and spectrogram; of transfer and bass, what was heard above it"
 printf '  %s\n' "${levels[@]}"
