@@ -36,43 +36,59 @@ import Testing
 
     /// Against the sum of sines in double precision, each phase an exact integral: −50 dB or less apart, noise left out.
     @Test(arguments: levels) func soundsAsTheFormulas(level: Int) throws {
-        let vectors = try Vectors("autoencoder.safetensors")
-        let harmonics = try vectors.array("harmonics"), pitch = try vectors.array("control_pitch")
-        let bank = try #require(VoiceBank(sampleRate: 48_000, maximumVoices: 1, kernels: Kernels(atMost: level)))
-        let silence = [Float](repeating: 0, count: 65)
-        var sound: [Float] = []
-        for frame in 0..<300 {
-            harmonics[128 * frame..<128 * frame + 128].withUnsafeBufferPointer { a in
-                silence.withUnsafeBufferPointer { n in
-                    bank.take(
-                        voice: 0, generation: 1, onset: 0,
-                        frame: .init(pitch: pitch[frame], amplitudes: a.baseAddress!, noise: n.baseAddress!), ramp: 192)
-                }
+        let model = try tinyAutoencoder(level)
+        let line = written()
+        var quiet = SoundSettings()
+        quiet.noise = -60
+        let renderer = try BassRenderer(model: model, latents: self.line, line: line, sampleRate: 48_000, sound: quiet)
+        var sound = [Float](repeating: 0, count: renderer.length), right = sound
+        try renderer.render(left: &sound, right: &right, count: sound.count)
+
+        // The frames' amplitudes, by the parts that are tested on their own.
+        let decoder = try SynthDecoder(network: model.sound, maximumBatch: 360), design = try SoundDesign(network: model.sound)
+        design.prepare(quiet)
+        let embedding = try model.embedding(self.line)
+        var features: [Float] = []
+        for frame in 0..<360 {
+            let (pitch, loudness) = line.control(at: frame)
+            let (p, l) = SynthDecoder.features(pitch: pitch, loudness: loudness)
+            var row = [Float](repeating: 0, count: 16)
+            BassRenderer.embed(embedding.base, frames: 30, controlFrame: frame, into: &row)
+            features += [p, l] + row
+        }
+        var state = [Float](repeating: 0, count: model.sound.stateSize)
+        var outputs = [Float](repeating: 0, count: 360 * decoder.outputStride)
+        decoder.run(features: features, state: &state, outputs: &outputs, frames: 360)
+        var harmonics: [[Float]] = []
+        for frame in 0..<360 {
+            var amplitudes = [Float](repeating: 0, count: 128), noise = [Float](repeating: 0, count: 65)
+            let (pitch, loudness) = line.control(at: frame)
+            outputs.withUnsafeBufferPointer {
+                design.shape(
+                    $0.baseAddress! + frame * decoder.outputStride, .init(pitch: pitch, loudness: loudness),
+                    amplitudes: &amplitudes, noise: &noise)
             }
-            guard frame > 0 else { continue }
-            var left = [Float](repeating: 0, count: 192), right = left
-            bank.render(left: &left, right: &right, count: 192)
-            sound += left
+            harmonics.append(amplitudes)
         }
         var error = 0.0, power = 0.0, cycles = 0.0
-        for frame in 0..<299 {
-            let f0 = 440 * pow(2, (Double(pitch[frame]) - 69) / 12), f1 = 440 * pow(2, (Double(pitch[frame + 1]) - 69) / 12)
-            for n in 0..<192 {
+        func hertz(_ frame: Int) -> Double { 440 * pow(2, (Double(line.control(at: frame).pitch) - 69) / 12) }
+        for frame in 0..<359 {
+            let f0 = hertz(frame), f1 = hertz(frame + 1)
+            for n in 0..<192 where frame > 0 {  // the gate of the onset is the bank's own
                 let x = Double(n) / 192
                 let phase = cycles + (f0 * x + (f1 - f0) * x * x / 2) * 192 / 48_000
                 var sample = 0.0
                 for k in 1...128 {
-                    let a = Double(harmonics[128 * frame + k - 1]), b = Double(harmonics[128 * (frame + 1) + k - 1])
+                    let a = Double(harmonics[frame][k - 1]), b = Double(harmonics[frame + 1][k - 1])
                     sample += (a + (b - a) * x) * sin(2 * Double.pi * (phase * Double(k)).truncatingRemainder(dividingBy: 1))
                 }
-                // The gate of the onset is the bank's own.
-                guard frame > 0 else { continue }
                 let found = Double(sound[192 * frame + n])
                 error += (found - sample) * (found - sample)
                 power += sample * sample
             }
             cycles += (f0 + f1) / 2 * 192 / 48_000
         }
+        #expect(power > 1)
         #expect(10 * log10(error / power) < -50, "\(10 * log10(error / power)) dB")
     }
 

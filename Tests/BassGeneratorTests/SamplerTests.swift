@@ -192,6 +192,21 @@ import Testing
         #expect(difference(Array(made[200 * 24..<300 * 24]), Array(line[200 * 24..<300 * 24])) > 0.1)
     }
 
+    /// A take that goes on where another stopped: its first frames are the other's last.
+    @Test func continues() throws {
+        let sampler = try Sampler(model: tinyGenerator())
+        let before = try sampler.sample(Written(frames: 60), settings(steps: 2, guidance: 1))
+        let conditions = Written(frames: 50)
+        conditions.kept = try KeptLine(frames: 50)
+        conditions.kept!.keep(0..<20, of: before, offset: 40)
+        let after = try array(sampler.sample(conditions, settings(steps: 2, guidance: 1)))
+        #expect(difference(Array(after[..<(20 * 24)]), Array(array(before)[(40 * 24)...])) < 1e-5)
+        // What the other does not have is not kept.
+        let kept = try KeptLine(frames: 50)
+        kept.keep(10..<40, of: before, offset: 30)
+        #expect(kept.mask == (0..<50).map { (10..<30).contains($0) })
+    }
+
     @Test func variesByDegrees() throws {
         let sampler = try Sampler(model: tinyGenerator())
         let start = try vectors.array("start")
