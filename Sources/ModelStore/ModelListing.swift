@@ -55,7 +55,7 @@ extension ModelStore {
                 let summary = try? SafetensorsSummary(path: path)
                 others.append(
                     ModelListing(
-                        name: name, architecture: summary?.metadata["architecture"],
+                        name: name, architecture: summary?.metadata["architecture"] ?? summary?.metadata["model"] ?? summary?.metadata["format"],
                         capacity: summary?.metadata["capacity"], parameters: summary?.parameters,
                         bytes: summary?.byteCount, license: summary?.metadata["license"],
                         state: summary == nil ? .damaged : .installed, path: path,

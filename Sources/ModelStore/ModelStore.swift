@@ -56,6 +56,9 @@ public struct ModelStore: Sendable {
         return model
     }
 
+    /// The pitch tracker's own two, as users know them.
+    private static let shortNames = ["standard": "continuo-pitch-standard", "quick": "continuo-pitch-quick"]
+
     /// Where a fetched model's weights lie, or would.
     public func path(of name: String) -> String { "\(folder)/\(name).safetensors" }
 
@@ -68,11 +71,16 @@ public struct ModelStore: Sendable {
             }
             return name
         }
+        let fullName = Self.shortNames[name] ?? name
         for folder in [folder] + installed where !name.isEmpty {
-            let path = "\(folder)/\(name).safetensors"
+            let path = "\(folder)/\(fullName).safetensors"
             if access(path, R_OK) == 0 { return path }
         }
-        _ = try publishedModel(name)
+        guard published.contains(where: { $0.name == name }) else {
+            // Also what came with the program, and what users put there.
+            let there = list().filter { $0.path != nil }.map(\.name)
+            throw .unknownModel(name: name, known: published.map(\.name) + there.filter { name in !published.contains { $0.name == name } })
+        }
         throw .notInstalled(name: name, isFetchable: true)
     }
 

@@ -73,9 +73,6 @@ struct Track: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Say nothing but errors and warnings.")
     var quiet = false
 
-    /// Short names of the models that come with the program.
-    private static let names = ["standard": "continuo-pitch-standard", "quick": "continuo-pitch-quick"]
-
     func validate() throws {
         guard !inputs.isEmpty else { throw ValidationError("name a recording: continuo track voice.wav") }
         guard hopMs >= 2.5, hopMs <= 100, (hopMs / 2.5).rounded() * 2.5 == hopMs else {
@@ -102,7 +99,7 @@ struct Track: ParsableCommand {
                 throw CommandFailure("cannot make the folder \(folder): \(error.localizedDescription)")
             }
         }
-        let path = try ModelStore.standard().locate(Self.names[model] ?? model)
+        let path = try ModelStore.standard().locate(model)
         let network: PitchModel
         do throws(ModelError) {
             network = try PitchModel(path: path)

@@ -32,7 +32,7 @@ def write(path, name, tensors, sizes):
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().float().contiguous() for k, v in tensors.items()}
     assert all(v.isfinite().all() for v in tensors.values())
-    safetensors.torch.save_file(tensors, path, metadata={"model": name, "version": "1", "sizes": json.dumps(sizes)})
+    safetensors.torch.save_file(tensors, path, metadata={"model": name, "version": "1", "license": "ISC", "sizes": json.dumps(sizes)})
     print(f"{path}: {path.stat().st_size} bytes, {sum(v.numel() for v in tensors.values())} numbers")
 
 

@@ -28,7 +28,7 @@ def write_model(path, decoder, profiles, names):
     assert tensors["embedding"].shape == (len(names), network.EMBEDDING)
     path.parent.mkdir(parents=True, exist_ok=True)
     safetensors.torch.save_file(tensors, path, metadata={
-        "format": "continuo-synth", "version": "1", "instruments": ",".join(names),
+        "format": "continuo-synth", "version": "1", "license": "ISC", "instruments": ",".join(names),
         "frame_rate": str(network.RATE // network.HOP), "sample_rate": str(network.RATE)})
 
 
