@@ -12,7 +12,7 @@ from instruments import NAMES
 class Phrases:
     """All phrases of one kind, one after another. Rows of `harmonics` and `noise` are relative to unit loudness."""
 
-    def __init__(self, folder, kind, audio=False, cache=None):
+    def __init__(self, folder, kind, audio=False, device="cpu"):
         paths = sorted(p for p in pathlib.Path(folder).glob(f"{kind}-*.npz") if "partial" not in p.name)
         instrument = {name: row for row, name in enumerate(NAMES)}
         self.names, self.starts, self.lengths, self.instrument = [], [], [], []
@@ -50,6 +50,9 @@ class Phrases:
             # float16 reaches far enough: −10 minus at most 0 plus at most 9.
             self.harmonics[part] = (self.harmonics[part].float() - shift).half()
             self.noise[part] = (self.noise[part].float() - shift).half()
+        self.device = device
+        for name in ("f0", "pitch", "loudness", "sounds", "harmonics", "noise"):
+            setattr(self, name, getattr(self, name).to(device))
 
     def phrase(self, index):
         return slice(self.starts[index], self.starts[index] + self.lengths[index])
@@ -69,4 +72,4 @@ class Phrases:
 
     def gather(self, crops, frames):
         rows = torch.tensor([self.starts[p] + f for p, f in crops])[:, None] + torch.arange(frames)
-        return rows, torch.tensor([self.instrument[p] for p, _ in crops])
+        return rows.to(self.device), torch.tensor([self.instrument[p] for p, _ in crops], device=self.device)

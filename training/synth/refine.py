@@ -29,7 +29,7 @@ def excerpts(data, crops, first, frames):
     for phrase, frame in crops:
         a = (frame + first) * network.HOP
         out.append(torch.from_numpy(data.audio[phrase][a: a + (frames - 1) * network.HOP].astype(np.float32) / 32767))
-    return torch.stack(out)
+    return torch.stack(out).to(data.device)
 
 
 def distance(decoder, data, crops, random, seed):
@@ -41,7 +41,7 @@ def distance(decoder, data, crops, random, seed):
     pitch, loudness = data.pitch[rows[:, span]], data.loudness[rows[:, span]]
     amplitudes, densities = decoder.impose(logs[:, span], pitch, loudness)
     made = synthesis.sound(data.f0[rows[:, span]], loudness, amplitudes, densities, torch.Generator().manual_seed(seed))
-    made = made + (torch.rand(made.shape) - 0.5) / 32767  # the recording has 16 bits
+    made = made + (torch.rand(made.shape, device=made.device) - 0.5) / 32767  # the recording has 16 bits
     wanted = excerpts(data, crops, first, HEARD)
     # All crops count alike, whatever their level: as if each had been played back at a common one.
     level = wanted.square().mean(1, keepdim=True).sqrt().clamp(min=1e-3)
@@ -65,21 +65,22 @@ def main():
     parser.add_argument("--seed", type=int, default=2)
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
-    start = torch.load(arguments.start, weights_only=True)
-    decoder = network.Decoder(start["width"], start["state"], len(NAMES))
+    device = train.device()
+    start = torch.load(arguments.start, weights_only=True, map_location=device)
+    decoder = network.Decoder(start["width"], start["state"], len(NAMES)).to(device)
     decoder.load_state_dict(start["decoder"])
     optimizer = train.Optimizer(decoder, arguments.rate)
     average, step, spent = train.Average(decoder, 0.995), 0, 0.0
     last = arguments.run / "last.pt"
     if last.exists():
-        kept = torch.load(last, weights_only=True)
+        kept = torch.load(last, weights_only=True, map_location=device)
         decoder.load_state_dict(kept["raw"])
         optimizer.load_state_dict(kept["optimizer"])
         average.values, average.count = kept["decoder"], kept["step"]
         step, spent = kept["step"], kept["seconds"]
     if step >= arguments.steps:
         return
-    data, test = Phrases(arguments.data, "train", audio=True), Phrases(arguments.data, "test", audio=True)
+    data, test = (Phrases(arguments.data, kind, audio=True, device=device) for kind in ("train", "test"))
     begun, sums = time.time() - spent, []
     if step == 0:
         print(0, np.round(validate(decoder, test), 3), flush=True)
@@ -95,7 +96,7 @@ def main():
         step += 1
         sums.append((d.item(), h.item(), n.item()))
         if step % 200 == 0 or step == arguments.steps:
-            kept = network.Decoder(start["width"], start["state"], len(NAMES))
+            kept = network.Decoder(start["width"], start["state"], len(NAMES)).to(device)
             kept.load_state_dict(average.values)
             line = dict(step=step, seconds=round(time.time() - begun), train=np.mean(sums, 0).tolist(),
                         test=validate(kept, test))

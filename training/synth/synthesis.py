@@ -13,7 +13,7 @@ HOP, RATE = network.HOP, network.RATE
 def phase(f0):
     """[T] Hz → [(T − 1)·192] cycles (float64, whole cycles taken off): the exact integral of f0 linear between frames."""
     f0 = f0.double()
-    x = torch.arange(HOP, dtype=torch.float64) / HOP
+    x = torch.arange(HOP, dtype=torch.float64, device=f0.device) / HOP
     before = F.pad(torch.cumsum((f0[:-1] + f0[1:]) / 2, 0), (1, 0))[:-1]
     cycles = before[:, None] + f0[:-1, None] * x + (f0[1:] - f0[:-1])[:, None] * x**2 / 2
     return torch.remainder(cycles * (HOP / RATE), 1).reshape(-1)
@@ -23,8 +23,8 @@ def harmonic_sound(f0, amplitudes):
     """f0 [T], amplitudes [T, 128] or [V, T, 128] of several spectra → [(T − 1)·192] or [V, …] samples."""
     several = amplitudes if amplitudes.dim() == 3 else amplitudes[None]
     count = max(1, min(network.HARMONICS, int(network.FADE_TO / f0.min())))
-    number = torch.arange(1, count + 1)
-    x = (torch.arange(HOP) / HOP)[None, :, None]
+    number = torch.arange(1, count + 1, device=f0.device)
+    x = (torch.arange(HOP, device=f0.device) / HOP)[None, :, None]
     cycles = phase(f0).reshape(len(f0) - 1, HOP, 1)
     pieces = []
     for a in range(0, len(cycles), 64):  # pieces that stay in the processor's cache
@@ -42,11 +42,11 @@ RESPONSE = torch.from_numpy(network.node_weights(torch.arange(2 * HOP + 1).numpy
 def noise_sound(densities, generator=None):
     """densities [B, T, 65] (RMS per √Hz) → [B, (T − 1)·192] samples of Gaussian noise."""
     batch, frames, _ = densities.shape
-    white = torch.randn(batch, (frames + 1) * HOP, generator=generator)
-    window = torch.hann_window(2 * HOP)
+    white = torch.randn(batch, (frames + 1) * HOP, generator=generator).to(densities.device)  # the same draw on every device
+    window = torch.hann_window(2 * HOP, device=densities.device)
     blocks = F.pad(white.unfold(1, 2 * HOP, HOP) * window, (HOP, HOP))  # block t is centred on frame t
     # White noise of unit variance has the one-sided density √(2 / RATE) RMS per √Hz.
-    gain = densities @ RESPONSE * math.sqrt(RATE / 2)
+    gain = densities @ RESPONSE.to(densities.device) * math.sqrt(RATE / 2)
     shaped = torch.fft.irfft(torch.fft.rfft(blocks) * gain, n=4 * HOP)
     length = (frames + 3) * HOP
     sound = F.fold(shaped.transpose(1, 2), (1, length), (1, 4 * HOP), stride=(1, HOP))[:, 0, 0]

@@ -26,8 +26,8 @@ def forward(decoder, data, rows, instrument, random=None):
     pitch, loudness = data.pitch[rows], data.loudness[rows]
     if random is not None:
         # Players' loudness curves are not quite those of recordings: another level, a little ahead.
-        ahead = torch.from_numpy(random.choice([0, 0, 0, 1, 2], len(rows)))[:, None]
-        loudness = data.loudness[rows + ahead] + torch.from_numpy(random.normal(0, 2.5, (len(rows), 1))).float()
+        ahead = torch.from_numpy(random.choice([0, 0, 0, 1, 2], len(rows)))[:, None].to(rows.device)
+        loudness = data.loudness[rows + ahead] + torch.from_numpy(random.normal(0, 2.5, (len(rows), 1))).float().to(rows.device)
     embedding = decoder.embedding[instrument][:, None].expand(-1, rows.shape[1], -1)
     logs, _ = decoder(pitch, loudness, embedding)
     return logs, losses.regression(decoder, logs, pitch, data.harmonics[rows].float(), data.noise[rows].float(),
@@ -40,8 +40,8 @@ def validate(decoder, data):
     sums = {}
     for index, instrument in enumerate(data.instrument):
         part = data.phrase(index)
-        rows = torch.arange(part.start, part.stop)[None]
-        _, (h, n) = forward(decoder, data, rows, torch.tensor([instrument]))
+        rows = torch.arange(part.start, part.stop, device=data.device)[None]
+        _, (h, n) = forward(decoder, data, rows, torch.tensor([instrument], device=data.device))
         sums.setdefault(NAMES[instrument], []).append((h.item(), n.item()))
     each = {name: np.mean(values, 0).tolist() for name, values in sums.items()}
     return np.mean(list(each.values()), 0).tolist(), each
@@ -95,6 +95,10 @@ class Average:
             self.values[name].lerp_(value, 1 - decay)
 
 
+def device():
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def save(path, network_, **rest):
     torch.save({"width": network_.head.in_features, "state": network_.gru.hidden_size, "instruments": NAMES, **rest},
                path.with_suffix(".partial"))
@@ -119,19 +123,20 @@ def main():
         decoder.head.bias[:network.HARMONICS] = -1.5 * torch.log10(torch.arange(1, network.HARMONICS + 1).float())
         decoder.head.bias[network.HARMONICS:] = -5
     if arguments.start:
-        decoder.load_state_dict(torch.load(arguments.start, weights_only=True)["decoder"])
+        decoder.load_state_dict(torch.load(arguments.start, weights_only=True, map_location="cpu")["decoder"])
+    decoder.to(device())
     optimizer = Optimizer(decoder, arguments.rate)
     average, step, spent = Average(decoder), 0, 0.0
     last = arguments.run / "last.pt"
     if last.exists():
-        kept = torch.load(last, weights_only=True)
+        kept = torch.load(last, weights_only=True, map_location=device())
         decoder.load_state_dict(kept["raw"])
         optimizer.load_state_dict(kept["optimizer"])
         average.values, average.count = kept["decoder"], kept["step"]
         step, spent = kept["step"], kept["seconds"]
     if step >= arguments.steps:
         return
-    data, test = Phrases(arguments.data, "train"), Phrases(arguments.data, "test")
+    data, test = (Phrases(arguments.data, kind, device=device()) for kind in ("train", "test"))
     begun, sums = time.time() - spent, []
     while step < arguments.steps:
         random = np.random.default_rng([arguments.seed, step])
@@ -147,7 +152,7 @@ def main():
         step += 1
         sums.append((h.item(), n.item()))
         if step % 500 == 0 or step == arguments.steps:
-            kept = network.Decoder(arguments.width, arguments.state, len(NAMES))
+            kept = network.Decoder(arguments.width, arguments.state, len(NAMES)).to(device())
             kept.load_state_dict(average.values)
             mean, each = validate(kept, test)
             line = dict(step=step, seconds=round(time.time() - begun), train=np.mean(sums, 0).tolist(), test=mean, each=each,
