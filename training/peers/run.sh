@@ -32,7 +32,7 @@ if [ ${#trackers[@]} -eq 0 ]; then
     trackers=(swift-f0 crepe-tiny crepe-full-40ms pesto pyin)
     program=${CONTINUO:-build/bin/continuo}
     if [ -x "$program" ]; then
-        trackers+=(continuo-crepe-tiny)
+        trackers+=(continuo:standard continuo:quick continuo-crepe-tiny)
     fi
 fi
 exec "$python" -W ignore "$here/bench.py" --trackers "${trackers[@]}"
