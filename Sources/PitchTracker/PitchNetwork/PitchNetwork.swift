@@ -70,12 +70,6 @@ final class PitchNetwork {
         turn = 0
     }
 
-    func copyState(from other: PitchNetwork) {
-        for (mine, theirs) in zip(pasts, other.pasts) { mine.base.update(from: theirs.base, count: mine.count) }
-        state.update(from: other.state, count: units)
-        turn = other.turn
-    }
-
     /// One frame, and the state moves on by a hop.
     ///
     /// - Parameters:
