@@ -74,8 +74,9 @@ if !threadSanitizer {
         .target(
             name: "DDSPSynth", dependencies: ["CDDSPSynth", "CRealtime", "Realtime", "Neural", "Signal", "PitchTracker"],
             swiftSettings: engine),
+        .target(name: "CBassGenerator"),
         .target(
-            name: "BassGenerator", dependencies: ["CRealtime", "Realtime", "Neural", "Signal", "DDSPSynth"],
+            name: "BassGenerator", dependencies: ["CBassGenerator", "CRealtime", "Realtime", "Neural", "Signal", "DDSPSynth"],
             swiftSettings: engine),
         // Floor 4: plugins
         plugin("Pitch", core: "PitchTracker"),
@@ -139,7 +140,7 @@ if !embedded && !threadSanitizer {
             name: "DDSPSynthTests",
             dependencies: ["DDSPSynth", "CDDSPSynth", "ContinuoSynth", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
         .testTarget(
-            name: "BassGeneratorTests", dependencies: ["BassGenerator", "DDSPSynth", "Neural", "Signal", "CRealtime"]),
+            name: "BassGeneratorTests", dependencies: ["BassGenerator", "CBassGenerator", "DDSPSynth", "Neural", "Signal", "CRealtime"]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost", "Media"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),

@@ -1,0 +1,382 @@
+import CBassGenerator
+import CRealtime
+import Realtime
+import Synchronization
+
+/// The bass player's engine: a mix in, the same mix and a bass out. All that the audio thread may touch is `process` and what it calls.
+///
+/// Everything happens at bar lines. The bars between two of them that followed on each other without a jump, stop or change of metre can
+/// be captured; a take sounds from the first bar line on that comes a whole bar or more after it was asked for.
+final class BassCore {
+    private let ring: MixRing
+    let worker: BassWorker
+    // Without their reference counts, which the audio thread must not touch.
+    private let audioRing: Unmanaged<MixRing>
+    private let audioWorker: Unmanaged<BassWorker>
+    private let sampleRate: Double
+
+    // MARK: The audio thread's state
+
+    private var clock: BarClock
+    private var player: TakePlayer
+    private var throughLevel: LinearRamp
+    private var bassLevel: LinearRamp
+    private let mixLeft: UnsafeMutablePointer<Float>
+    private let mixRight: UnsafeMutablePointer<Float>
+    private let bass: UnsafeMutablePointer<Float>
+    /// Samples since the player was made.
+    private var now = 0
+    /// Bars without a break up to the last bar line, and the times of the lines at either end of them; −1: there was no line yet.
+    private var barsInARow = -1
+    private let lineTimes: UnsafeMutablePointer<Int>
+    private var lastLine = -1_000_000
+
+    private var mode = 0
+    private var bars = 4
+    private var isArmed = false
+    /// Bars that a capture in loop mode still waits for; 0: there is none.
+    private var capturing = 0
+    private var captureBars = 0
+    private var wasCapture = false
+    private var wasGenerate = false
+
+    /// The newest request, and whether the take that answers it has yet to sound.
+    private var wanted = TakeRequest()
+    private var isWaiting = false
+    /// Bar lines until it ought to.
+    private var linesUntilDue = 0
+    private var late: UInt32 = 0
+    private var hasCapture = false
+    /// What was taken over last, and what plays at all times that the clock runs.
+    private var arrived = TakeSound()
+    private var current = TakeSound()
+
+    init?(sampleRate: Double, bundle: String?, report: continuo_bass_report?, context: UnsafeMutableRawPointer?) {
+        let rate = Int(sampleRate + 0.5)
+        let ring = MixRing(sampleRate: rate)
+        guard let worker = BassWorker(ring: ring, sampleRate: rate, bundle: bundle, report: report, context: context)
+        else { return nil }
+        self.ring = ring
+        self.worker = worker
+        self.sampleRate = sampleRate
+        audioRing = Unmanaged.passUnretained(ring)
+        audioWorker = Unmanaged.passUnretained(worker)
+        clock = BarClock(sampleRate: sampleRate)
+        player = TakePlayer(sampleRate: sampleRate)
+        throughLevel = LinearRamp(1, seconds: 0.01, sampleRate: sampleRate)
+        bassLevel = LinearRamp(1, seconds: 0.01, sampleRate: sampleRate)
+        mixLeft = allocateZeroed(Float.self, blockPiece)
+        mixRight = allocateZeroed(Float.self, blockPiece)
+        bass = allocateZeroed(Float.self, blockPiece)
+        lineTimes = allocateZeroed(Int.self, lineCapacity)
+    }
+
+    deinit {
+        cr_free(mixLeft)
+        cr_free(mixRight)
+        cr_free(bass)
+        cr_free(lineTimes)
+    }
+
+    /// Ends all threads' work for this instance.
+    func close() { worker.close() }
+
+    func activate() {
+        clock = BarClock(sampleRate: sampleRate)
+        player = TakePlayer(sampleRate: sampleRate)
+        throughLevel.jump(to: throughLevel.target)
+        bassLevel.jump(to: bassLevel.target)
+        forgetBars()
+    }
+
+    // MARK: Audio thread
+
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
+    func process(_ io: UnsafeMutablePointer<continuo_bass_io>) {
+        let denormals = cr_flush_denormals()
+        let count = Int(io.pointee.frames), freewheeling = io.pointee.freewheeling
+        io.pointee.event_count = 0
+        // An offline render plays what was asked for from the first sample on.
+        if freewheeling { while isLoading { cr_sleep_freewheeling(1_000_000) } }
+        // A call without samples says nothing about the controls: hosts make them before all ports are connected.
+        if count > 0 { follow(io) }
+        let positions = io.pointee.positions, positionCount = positions == nil ? 0 : Int(io.pointee.position_count)
+        var position = 0, done = 0
+        while done < count {
+            var end = min(count, done &+ blockPiece)
+            while position < positionCount {
+                let at = Int(positions![position].frame)
+                if at > done {
+                    end = min(end, at)
+                    break
+                }
+                move(positions![position], freewheeling)
+                position &+= 1
+            }
+            let line = clock.samplesToLine
+            if line == 0 {
+                clock.crossLine()
+                passLine(freewheeling)
+                continue
+            }
+            if line < end &- done { end = done &+ line }
+            play(io, done, end)
+            clock.advance(end &- done)
+            now &+= end &- done
+            done = end
+        }
+        takeArrivals()
+        tell(io)
+        cr_restore_denormals(denormals)
+    }
+
+    private var isLoading: Bool {
+        audioWorker._withUnsafeGuaranteedRef { $0.status.load(ordering: .acquiring) } == workerIsLoading
+    }
+
+    /// Takes the block's controls.
+    private func follow(_ io: UnsafeMutablePointer<continuo_bass_io>) {
+        let controls = UnsafePointer<Float>(continuo_bass_controls(io)!)
+        let enabled = io.pointee.enabled
+        let through = control(controls, CONTINUO_BASS_THROUGH_LEVEL), level = control(controls, CONTINUO_BASS_LEVEL)
+        throughLevel.set(enabled ? gain(through) : 1)
+        bassLevel.set(enabled ? gain(level) : 0)
+        let newMode = wholeControl(controls, CONTINUO_BASS_MODE), newBars = wholeControl(controls, CONTINUO_BASS_BARS)
+        if newMode != mode {
+            // What another mode had begun to capture is nobody's.
+            isArmed = false
+            capturing = 0
+        }
+        mode = newMode
+        bars = newBars
+        wish.seed = UInt64(wholeControl(controls, CONTINUO_BASS_SEED))
+        wish.steps = wholeControl(controls, CONTINUO_BASS_STEPS)
+        wish.guidance = control(controls, CONTINUO_BASS_GUIDANCE)
+        wish.variation = control(controls, CONTINUO_BASS_VARIATION)
+        let capture = control(controls, CONTINUO_BASS_CAPTURE) > 0.5
+        if capture { if !wasCapture { if mode == loopMode { isArmed = true } } }
+        wasCapture = capture
+        let generate = control(controls, CONTINUO_BASS_GENERATE) > 0.5
+        if generate { if !wasGenerate { if hasCapture { ask(again: true) } } }
+        wasGenerate = generate
+    }
+    /// What the controls say of the next take.
+    private var wish = TakeRequest()
+
+    /// Takes what the transport says.
+    private func move(_ position: continuo_bass_position, _ freewheeling: Bool) {
+        if clock.agrees(with: position) { return }
+        // A bar line that the clock is a hair before is passed: a loop's end is one.
+        if clock.samplesToLine < closeSamples {
+            clock.crossLine()
+            passLine(freewheeling)
+        }
+        switch clock.follow(position) {
+        case .none: return
+        case .stopped:
+            forgetBars()
+            player.turn(to: TakeSound(), at: 0)
+        case .jumped:
+            forgetBars()
+            if clock.isAtLine(within: 0.001) {
+                // A loop's begin is the line that its end was; then it was passed just now.
+                if now &- lastLine > 2 &* closeSamples {
+                    passLine(freewheeling)
+                } else {
+                    barsInARow = 0
+                    lineTimes[0] = now
+                }
+            }
+            seek()
+        }
+    }
+
+    /// Samples in a millisecond.
+    private var closeSamples: Int { Int(sampleRate * 0.001) }
+
+    private func forgetBars() {
+        barsInARow = -1
+        if capturing > 0 {
+            capturing = 0
+            isArmed = true
+        }
+    }
+
+    /// A bar line.
+    private func passLine(_ freewheeling: Bool) {
+        barsInARow &+= 1
+        lineTimes[barsInARow & (lineCapacity &- 1)] = now
+        lastLine = now
+        if isWaiting {
+            if linesUntilDue > 0 { linesUntilDue &-= 1 }
+            if linesUntilDue == 0 { takeOver(freewheeling) }
+        }
+        if mode == loopMode {
+            if capturing > 0 {
+                capturing &-= 1
+                if capturing == 0 { if capture(captureBars) { ask(again: false) } }
+            }
+            if isArmed {
+                isArmed = false
+                captureBars = bars
+                capturing = bars
+            }
+        } else if mode == followMode {
+            if barsInARow > 0 {
+                if barsInARow % bars == 0 {
+                    // A take that is late is waited for: else one that always is would never sound.
+                    if isWaiting { countLate() } else if capture(bars) { ask(again: false) }
+                }
+            }
+        }
+        seek()
+    }
+
+    private func countLate() { late &+= 1 }
+
+    /// Takes the last bars as what to go by; false if they are too long.
+    private func capture(_ count: Int) -> Bool {
+        let start = lineTimes[(barsInARow &- count) & (lineCapacity &- 1)]
+        guard now &- start <= longestSeconds &* Int(sampleRate), now > start else { return false }
+        captured.start = start
+        captured.length = now &- start
+        captured.bars = count
+        captured.firstBar = clock.bar &- count
+        captured.beatsPerBar = clock.beatsPerBar
+        captured.beatUnit = clock.beatUnit
+        captured.knowsBars = clock.hasTransport
+        hasCapture = true
+        return true
+    }
+    /// What was captured last.
+    private var captured = TakeRequest()
+
+    /// Asks for a take of what was captured last. What was asked for before is forgotten, if it has yet to sound.
+    private func ask(again: Bool) {
+        guard hasCapture else { return }
+        var request = captured
+        request.serial = wanted.serial &+ 1
+        request.seed = wish.seed &+ UInt64(wanted.serial)
+        request.steps = wish.steps
+        request.guidance = wish.guidance
+        request.variation = wish.variation
+        wanted = request
+        isWaiting = true
+        // On a bar line the next one is a bar away.
+        linesUntilDue = again ? 2 : 1
+        audioWorker._withUnsafeGuaranteedRef { $0.ask(request) }
+    }
+
+    /// The take that is waited for is due.
+    private func takeOver(_ freewheeling: Bool) {
+        let serial = wanted.serial
+        if freewheeling { while !isServed(serial) { cr_sleep_freewheeling(200_000) } }
+        let isServed = isServed(serial)  // looked at before the news: then the news is the last
+        takeArrivals()
+        if arrived.request == serial {
+            current = arrived
+            isWaiting = false
+        } else if isServed {
+            // There is none to come.
+            isWaiting = false
+        } else {
+            countLate()
+        }
+    }
+
+    private func isServed(_ serial: UInt32) -> Bool {
+        audioWorker._withUnsafeGuaranteedRef { $0.served.load(ordering: .acquiring) } == serial
+    }
+
+    /// Looks for takes, and tells which are no longer needed.
+    private func takeArrivals() {
+        if let sound = audioWorker._withUnsafeGuaranteedRef({ $0.takes.readIfFresh() }) { arrived = sound }
+        var oldest = arrived.serial
+        if current.serial > 0 { oldest = min(oldest, current.serial) }
+        let playing = player.oldestSerial
+        if playing > 0 { oldest = min(oldest, playing) }
+        audioWorker._withUnsafeGuaranteedRef { $0.oldestInUse.store(oldest, ordering: .releasing) }
+    }
+
+    /// Brings the player to where the clock is in the take.
+    private func seek() {
+        guard clock.isRunning, current.samples != nil else { return }
+        var bar = (clock.bar &- current.firstBar) % current.bars
+        if bar < 0 { bar &+= current.bars }
+        let phase = (Double(bar) + max(0, clock.beat) / clock.beatsPerBar) / Double(current.bars)
+        var place = Int(phase * Double(current.length) + 0.5)
+        if place >= current.length { place = 0 }
+        if player.isPlaying(current) {
+            var apart = player.position &- place
+            if apart < 0 { apart = 0 &- apart }
+            apart = min(apart, current.length &- apart)
+            // So far the clocks of host, bars and take may differ.
+            if apart <= 5 &* closeSamples { return }
+        }
+        player.turn(to: current, at: place)
+    }
+
+    /// Plays samples `start` … `end` of the block.
+    private func play(_ io: UnsafeMutablePointer<continuo_bass_io>, _ start: Int, _ end: Int) {
+        let count = end &- start, left = mixLeft, right = mixRight, bass = bass
+        // Inputs first: outputs may be the same memory.
+        if let input = io.pointee.left { cr_move(left, input + start, count &* 4) } else { cr_zero(left, count &* 4) }
+        if let input = io.pointee.right { cr_move(right, input + start, count &* 4) } else { cr_move(right, left, count &* 4) }
+        let time = now
+        audioRing._withUnsafeGuaranteedRef { $0.write(left, right, count: count, at: time) }
+        player.render(bass, count: count, io, frame: start)
+        for n in 0..<count {
+            let through = throughLevel.next()
+            left[n] *= through
+            right[n] *= through
+            bass[n] *= bassLevel.next()
+        }
+        if let output = io.pointee.through_left { cr_move(output + start, left, count &* 4) }
+        if let output = io.pointee.through_right { cr_move(output + start, right, count &* 4) }
+        if let output = io.pointee.bass_left { cr_move(output + start, bass, count &* 4) }
+        if let output = io.pointee.bass_right { cr_move(output + start, bass, count &* 4) }
+    }
+
+    /// The block's readings.
+    private func tell(_ io: UnsafeMutablePointer<continuo_bass_io>) {
+        let status = audioWorker._withUnsafeGuaranteedRef { $0.status.load(ordering: .relaxed) }
+        var state = CONTINUO_BASS_IDLE
+        if status == workerIsLoading {
+            state = CONTINUO_BASS_LOADING
+        } else if status == workerHasFailed {
+            state = CONTINUO_BASS_NO_MODEL
+        } else if isWaiting {
+            state = isServed(wanted.serial) ? CONTINUO_BASS_READY : CONTINUO_BASS_GENERATING
+        } else if capturing > 0 {
+            state = CONTINUO_BASS_LISTENING
+        } else if isArmed {
+            state = CONTINUO_BASS_ARMED
+        } else if mode == followMode {
+            state = CONTINUO_BASS_LISTENING
+        }
+        io.pointee.state = Int32(state.rawValue)
+        io.pointee.progress = audioWorker._withUnsafeGuaranteedRef { $0.progress }
+        io.pointee.takes = audioWorker._withUnsafeGuaranteedRef { $0.takeCount.load(ordering: .relaxed) }
+        let milliseconds = audioWorker._withUnsafeGuaranteedRef { $0.milliseconds.load(ordering: .relaxed) }
+        io.pointee.seconds_per_take = Float(milliseconds) / 1000
+        io.pointee.late = late
+        io.pointee.is_playing = player.isSounding
+    }
+}
+
+/// dB to a factor; −60 is silence.
+private func gain(_ decibels: Float) -> Float { decibels <= -60 ? 0 : cr_pow(10, decibels / 20) }
+
+// For the audio thread: there a type may not be named for its static property.
+@inline(__always) private var loopMode: Int { 0 }
+@inline(__always) private var followMode: Int { 1 }
+@inline(__always) private var workerIsLoading: Int { 0 }
+@inline(__always) private var workerHasFailed: Int { 2 }
+/// Seconds of a capture.
+@inline(__always) private var longestSeconds: Int { 128 }
+/// Bar lines that are remembered: a power of two above the longest capture's.
+@inline(__always) private var lineCapacity: Int { 64 }
+/// Samples that are processed at a time.
+@inline(__always) private var blockPiece: Int { 256 }
