@@ -81,10 +81,12 @@ if !threadSanitizer {
         // Floor 4: plugins
         plugin("Pitch", core: "PitchTracker"),
         plugin("Synth", core: "DDSPSynth"),
+        plugin("Bass", core: "BassGenerator"),
     ]
     products += [
         .library(name: "ContinuoPitch", type: .dynamic, targets: ["ContinuoPitch"]),
         .library(name: "ContinuoSynth", type: .dynamic, targets: ["ContinuoSynth"]),
+        .library(name: "ContinuoBass", type: .dynamic, targets: ["ContinuoBass"]),
     ]
 }
 
@@ -140,7 +142,7 @@ if !embedded && !threadSanitizer {
             name: "DDSPSynthTests",
             dependencies: ["DDSPSynth", "CDDSPSynth", "ContinuoSynth", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
         .testTarget(
-            name: "BassGeneratorTests", dependencies: ["BassGenerator", "CBassGenerator", "DDSPSynth", "Neural", "Signal", "CRealtime"]),
+            name: "BassGeneratorTests", dependencies: ["BassGenerator", "CBassGenerator", "ContinuoBass", "DDSPSynth", "Neural", "Signal", "CRealtime"]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost", "Media"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),

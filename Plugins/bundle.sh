@@ -56,6 +56,7 @@ rmdir --ignore-fail-on-non-empty "$made/presets"
 case $plugin in
     pitch) weights="continuo-pitch-standard continuo-pitch-quick" ;;
     synth) weights="continuo-synth continuo-pitch-quick" ;;
+    bass) weights="continuo-bass-autoencoder continuo-bass-generator" ;;
     *) weights="continuo-$plugin" ;;
 esac
 mkdir "$made/models"

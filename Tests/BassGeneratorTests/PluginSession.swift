@@ -25,6 +25,7 @@ final class BassSession {
     var tempo: Float = 120
     /// The transport jumps back from the one sample to the other.
     var loop: (end: Int, begin: Int)?
+    var isStopped = false
     private(set) var time = 0
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
@@ -85,7 +86,7 @@ final class BassSession {
                     positions.append(position(loop.begin, loop.end - at))
                     at = loop.begin - (loop.end - at)
                 }
-                transport = at + part
+                if !isStopped { transport = at + part }
             }
             var events = [continuo_bass_event](repeating: continuo_bass_event(), count: 64)
             io.frames = UInt32(part)
@@ -131,7 +132,7 @@ final class BassSession {
         let beats = Double(at) * Double(tempo) / 60 / Double(rate)
         let bar = (beats / 4).rounded(.down)
         return continuo_bass_position(
-            frame: UInt32(frame), speed: 1, bar: Int64(bar), bar_beat: Float(beats - 4 * bar), beats_per_bar: 4, beat_unit: 4,
+            frame: UInt32(frame), speed: isStopped ? 0 : 1, bar: Int64(bar), bar_beat: Float(beats - 4 * bar), beats_per_bar: 4, beat_unit: 4,
             beats_per_minute: tempo)
     }
 

@@ -31,6 +31,7 @@ final class BassCore {
     private let lineTimes: UnsafeMutablePointer<Int>
     private var lastLine = -1_000_000
 
+    private var isFreewheeling = false
     private var mode = 0
     private var bars = 4
     private var isArmed = false
@@ -96,10 +97,11 @@ final class BassCore {
     #endif
     func process(_ io: UnsafeMutablePointer<continuo_bass_io>) {
         let denormals = cr_flush_denormals()
-        let count = Int(io.pointee.frames), freewheeling = io.pointee.freewheeling
+        let count = Int(io.pointee.frames)
+        isFreewheeling = io.pointee.freewheeling
         io.pointee.event_count = 0
         // An offline render plays what was asked for from the first sample on.
-        if freewheeling { while isLoading { cr_sleep_freewheeling(1_000_000) } }
+        if isFreewheeling { while isLoading { cr_sleep_freewheeling(1_000_000) } }
         // A call without samples says nothing about the controls: hosts make them before all ports are connected.
         if count > 0 { follow(io) }
         let positions = io.pointee.positions, positionCount = positions == nil ? 0 : Int(io.pointee.position_count)
@@ -112,13 +114,13 @@ final class BassCore {
                     end = min(end, at)
                     break
                 }
-                move(positions![position], freewheeling)
+                move(positions![position])
                 position &+= 1
             }
             let line = clock.samplesToLine
             if line == 0 {
                 clock.crossLine()
-                passLine(freewheeling)
+                passLine()
                 continue
             }
             if line < end &- done { end = done &+ line }
@@ -166,12 +168,12 @@ final class BassCore {
     private var wish = TakeRequest()
 
     /// Takes what the transport says.
-    private func move(_ position: continuo_bass_position, _ freewheeling: Bool) {
+    private func move(_ position: continuo_bass_position) {
         if clock.agrees(with: position) { return }
         // A bar line that the clock is a hair before is passed: a loop's end is one.
         if clock.samplesToLine < closeSamples {
             clock.crossLine()
-            passLine(freewheeling)
+            passLine()
         }
         switch clock.follow(position) {
         case .none: return
@@ -183,7 +185,7 @@ final class BassCore {
             if clock.isAtLine(within: 0.001) {
                 // A loop's begin is the line that its end was; then it was passed just now.
                 if now &- lastLine > 2 &* closeSamples {
-                    passLine(freewheeling)
+                    passLine()
                 } else {
                     barsInARow = 0
                     lineTimes[0] = now
@@ -205,13 +207,13 @@ final class BassCore {
     }
 
     /// A bar line.
-    private func passLine(_ freewheeling: Bool) {
+    private func passLine() {
         barsInARow &+= 1
         lineTimes[barsInARow & (lineCapacity &- 1)] = now
         lastLine = now
         if isWaiting {
             if linesUntilDue > 0 { linesUntilDue &-= 1 }
-            if linesUntilDue == 0 { takeOver(freewheeling) }
+            if linesUntilDue == 0 { takeOver() }
         }
         if mode == loopMode {
             if capturing > 0 {
@@ -267,12 +269,18 @@ final class BassCore {
         // On a bar line the next one is a bar away.
         linesUntilDue = again ? 2 : 1
         audioWorker._withUnsafeGuaranteedRef { $0.ask(request) }
+        // Offline the mix may be overwritten before anyone has looked at it.
+        if isFreewheeling { waitForTake() }
+    }
+
+    private func waitForTake() {
+        while !isServed(wanted.serial) { cr_sleep_freewheeling(200_000) }
     }
 
     /// The take that is waited for is due.
-    private func takeOver(_ freewheeling: Bool) {
+    private func takeOver() {
         let serial = wanted.serial
-        if freewheeling { while !isServed(serial) { cr_sleep_freewheeling(200_000) } }
+        if isFreewheeling { waitForTake() }
         let isServed = isServed(serial)  // looked at before the news: then the news is the last
         takeArrivals()
         if arrived.request == serial {
