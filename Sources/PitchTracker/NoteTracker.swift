@@ -86,6 +86,9 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     /// Levels of the latest frames, newest first.
     private var levels = History(repeating: -120)
     private var attackFrame = Int.min / 2
+    /// The last frame in which the model took a note to begin, and whether it tells such things.
+    private var onsetFrame = Int.min / 2
+    private var tellsOnsets = false
     /// The loudest since the note's (or its last attack's) beginning, and the quietest since that.
     private var peak: Float = -120
     private var dip: Float = -120
@@ -119,6 +122,9 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     private static var pitchLag: Float { 20 }
     /// The same note is not struck twice within this, ms.
     private static var shortestRepeat: Float { 120 }
+    /// Probability from which the model is believed that a note begins; and how long before the rise in level it may say so, ms.
+    private static var likelyOnset: Float { 0.16 }
+    private static var onsetLead: Float { 60 }
     /// A gap in voicing up to this long before a new pitch belongs to it, ms.
     private static var transition: Float { 60 }
 
@@ -132,6 +138,8 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     private mutating func advance(_ frame: PitchFrame, _ stride: Int, _ events: inout NoteEvents) {
         let milliseconds = 2.5 * Float(stride)
         detectAttack(frame, milliseconds)
+        tellsOnsets = frame.onset >= 0
+        if frame.onset >= Self.likelyOnset { onsetFrame = frame.index }
         if !(frame.level >= settings.gate) { lastSilent = frame.index }
         let threshold = note >= 0 ? settings.confidence - settings.hysteresis : settings.confidence
         let gate = note >= 0 ? settings.gate - 6 : settings.gate
@@ -191,8 +199,10 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         } else {
             candidateStart = -1
             // Struck again since it began. (The attack itself may have thrown the pitch about for a few frames.)
+            // Where the model knows what a beginning sounds like, a rise in level alone is none: choirs and rooms swell.
             let needed = frames(settings.minimumNote, milliseconds)
-            if Float(attackFrame - noteStart) * 2.5 > max(Self.shortestRepeat, settings.minimumNote)
+            let isBelieved = !tellsOnsets || Float(attackFrame - onsetFrame) * 2.5 <= Self.onsetLead
+            if isBelieved && Float(attackFrame - noteStart) * 2.5 > max(Self.shortestRepeat, settings.minimumNote)
                 && Float(frame.index - attackFrame) * 2.5 >= settings.minimumNote && recentCount >= needed
                 && spread(needed) < Self.steady
             {

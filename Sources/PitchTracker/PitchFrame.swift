@@ -9,8 +9,8 @@ public struct PitchFrame: BitwiseCopyable, Sendable, Equatable {
     /// Level around the frame's time: root mean square over 32 ms in dB relative to full scale, at most
     /// `loudest`; −120 for silence.
     public var level: Float
-    /// Probability that a note begins, 0 … 1, where the model tells it (CREPE does not).
-    public var onset: Float = 0
+    /// Probability that a note begins, 0 … 1; below 0 where the model does not tell it (CREPE).
+    public var onset: Float = -1
 
     public init(index: Int, frequency: Float, confidence: Float, level: Float) {
         self.index = index

@@ -60,7 +60,8 @@ final class JackServer {
     }
 
     /// Runs a program that talks to this server.
-    func run(_ arguments: String...) -> Finished { Program(arguments, server: name).finish() }
+    /// (Two clients that come at one moment can leave one waiting for jackd2 for ever: hence the limit.)
+    func run(_ arguments: String...) -> Finished { Program(["timeout", "20"] + arguments, server: name).finish() }
 
     /// Starts the host under test.
     func host(_ arguments: String...) -> Program { Program([Program.continuo, "host"] + arguments, server: name) }

@@ -17,6 +17,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
+# Clients have a time limit each: two that come at one moment can leave one waiting for jackd2 for ever.
 rate=44100 hop=441
 tick=0.0011  # two of a MIDI file's ticks, to which render's times are rounded
 recording=$melodies/trumpet.flac
@@ -26,8 +27,8 @@ compile pad -O1 "$hosts/pad.c" -lsndfile
 # Synchronous: on a busy machine a period lasts longer, and no client is left out of it.
 jackd -r -S -n "$JACK_DEFAULT_SERVER" -d dummy -r $rate -p 256 >"$scratch/jackd" 2>&1 &
 started+=($!)
-for _ in $(seq 100); do jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
-jack_lsp >/dev/null 2>&1 || { not_ok "jackd starts" "$(tail -n 2 "$scratch/jackd" | tr '\n' ' ')"; finish; }
+for _ in $(seq 100); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+timeout 5 jack_lsp >/dev/null 2>&1 || { not_ok "jackd starts" "$(tail -n 2 "$scratch/jackd" | tr '\n' ' ')"; finish; }
 
 # start_jalv ARGUMENTS…: jalv with Continuo Pitch, start_jalv_of NAME PORT ARGUMENTS… with another plugin, as the client NAME, which is
 # there when it has PORT; its console at file descriptor 9, what it says in $scratch/jalv.
@@ -41,7 +42,7 @@ start_jalv_of() {
     stdbuf -oL jalv -n "$name" "$@" <"$scratch/console" >"$scratch/jalv" 2>&1 &
     jalv=$!
     started+=($jalv)
-    for _ in $(seq 100); do jack_lsp 2>/dev/null | grep -q "^$name:$port" && break; sleep 0.1; done
+    for _ in $(seq 100); do timeout 5 jack_lsp 2>/dev/null | grep -q "^$name:$port" && break; sleep 0.1; done
     sleep 0.5
 }
 stop_jalv() {
@@ -81,7 +82,7 @@ live() {
     heard=
     for attempt in 1 2 3 4 5; do
         before=$(ask monitors late_frames)
-        said=$("$tests/jacktape" tape "$recording" pitch:in pitch:out pitch:midi_out "$scratch/notes" 2>&1) ||
+        said=$(timeout 120 "$tests/jacktape" tape "$recording" pitch:in pitch:out pitch:midi_out "$scratch/notes" 2>&1) ||
             { not_ok "$what" "$said"; return; }
         late=$(ask monitors late_frames)
         delay=$(ask monitors tracking_delay)
@@ -168,9 +169,9 @@ play() {
     local what=$1 said late before latency wrong
     for attempt in 1 2 3 4 5; do
         before=$(ask monitors late_frames)
-        said=$("$tests/jackplayer" player synth:control synth:out_left synth:out_right 2>&1) || { not_ok "$what" "$said"; return; }
+        said=$(timeout 60 "$tests/jackplayer" player synth:control synth:out_left synth:out_right 2>&1) || { not_ok "$what" "$said"; return; }
         late=$(ask monitors late_frames)
-        latency=$(jack_lsp -l synth:out_left | sed -n 's/.*latency = \[ \([1-9][0-9]*\) .*/\1/p')  # jalv tells JACK
+        latency=$(timeout 5 jack_lsp -l synth:out_left | sed -n 's/.*latency = \[ \([1-9][0-9]*\) .*/\1/p')  # jalv tells JACK
         [ "$before" = "$late" ] && [ -n "$late" ] && [[ $said == *"xruns 0" ]] && break
         note "$what: frames came late ($before, then $late), or sound was lost: try $attempt"
         before=
