@@ -130,7 +130,7 @@ def main():
         sums.append((shortcut.item(), flow.item() * 3))
         if step % 50 == 0 or step == arguments.steps:
             line = dict(step=step, seconds=round(time.time() - begun), train=np.mean(sums, 0).round(4).tolist())
-            if step % 300 == 0 or step == arguments.steps:
+            if step % 400 == 0 or step == arguments.steps:
                 slow.load_state_dict(average.values)
                 for count in (4, 8):
                     found = generate(slow.float(), coder, tests, count, 3.0, distilled=True)

@@ -193,6 +193,7 @@ def main():
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--no-beat", action="store_true")
     parser.add_argument("--chords", action="store_true")
+    parser.add_argument("--distilled", action="store_true", help="the network takes step size and guidance itself")
     parser.add_argument("--quick", action="store_true", help="the model, its shuffled self and the true lines alone")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -204,7 +205,7 @@ def main():
         print("autoencoder", kind, {k: v for k, v in results["autoencoder"][kind].items() if k != "each"}, flush=True)
     if arguments.generator:
         model = export.read(arguments.generator)
-        how = dict(steps=arguments.steps, guidance=arguments.guidance, beats=not arguments.no_beat, chords=arguments.chords, distilled=False)
+        how = dict(steps=arguments.steps, guidance=arguments.guidance, beats=not arguments.no_beat, chords=arguments.chords, distilled=arguments.distilled)
         songs = [s for kind in arguments.kinds for s in dataset.songs(arguments.data, kind, arguments.songs)]
         makers = {"true": lambda i, s: true_line(s), "true, another groove": lambda i, s: true_line(s, 1),
                   "model": lambda i, s: generated(model, coder, s, how),

@@ -40,11 +40,14 @@ nice -n 19 "$python" train_sound.py --sounds "$work/sounds" --autoencoder "$work
 nice -n 19 "$python" train_generator.py --data "$work/songs" --autoencoder "$work/autoencoder/last.pt" --run "$work/generator" \
     --steps "${GENERATOR_STEPS:-10000}" --width "${WIDTH:-128}" --blocks "${BLOCKS:-6}"
 nice -n 19 "$python" distil.py --data "$work/songs" --autoencoder "$work/autoencoder/last.pt" --generator "$work/generator/last.pt" \
-    --run "$work/distilled" --steps "${DISTIL_STEPS:-1500}"
+    --run "$work/distilled" --steps "${DISTIL_STEPS:-800}"
 
 models=../../models
 "$python" export.py autoencoder "$work/autoencoder/last.pt" "$work/sound/last.pt" "$models/continuo-bass-autoencoder.safetensors"
 "$python" export.py generator "$work/distilled/last.pt" "$models/continuo-bass-generator.safetensors"
 "$python" golden.py ../../Tests/vectors/bass --decoding "$models/continuo-bass-autoencoder.safetensors" "$work/songs/test-00002.npz"
 nice -n 19 "$python" evaluate.py --data "$work/songs" --autoencoder "$models/continuo-bass-autoencoder.safetensors" \
-    --generator "$models/continuo-bass-generator.safetensors" --output "$work/evaluation" --kinds test font timbre
+    --generator "$models/continuo-bass-generator.safetensors" --output "$work/evaluation" --kinds test font timbre \
+    --steps 4 --guidance 3 --distilled
+nice -n 19 "$python" resynthesis.py --sounds "$work/sounds" --songs "$work/songs" --output "$work/resynthesis" \
+    --autoencoder "$models/continuo-bass-autoencoder.safetensors" --generator "$models/continuo-bass-generator.safetensors"
