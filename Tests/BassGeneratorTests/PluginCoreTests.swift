@@ -171,6 +171,24 @@ import Testing
         #expect(session.bass[again].elementsEqual(session.bass[before]))
     }
 
+    /// Switched off there is neither sound nor note; on again, the take goes on in its place.
+    @Test func switchesOffAndOn() throws {
+        let session = try BassSession()
+        let bar = session.bar
+        session.press(CONTINUO_BASS_CAPTURE)
+        session.play(4 * bar + bar / 3)
+        session.io.enabled = false
+        session.play(2 * bar)
+        let off = 4 * bar + bar / 3 + 128
+        #expect(session.peak(off - bar..<off) > 0.01)
+        #expect(session.peak(off + 121..<off + 2 * bar) == 0)
+        #expect(session.messages.last?.status == 0x80)
+        #expect(session.messages.allSatisfy { $0.time <= off })
+        session.io.enabled = true
+        session.play(bar)
+        #expect(session.bass[(7 * bar)..<(7 * bar + bar / 4)].elementsEqual(session.bass[(4 * bar)..<(4 * bar + bar / 4)]))
+    }
+
     /// A take that is not ready when it is due is counted, and sounds from the first bar line on at which it is.
     @Test func lateTakesComeWhenTheyAreReady() throws {
         let session = try BassSession()

@@ -32,6 +32,7 @@ final class BassCore {
     private var lastLine = -1_000_000
 
     private var isFreewheeling = false
+    private var isEnabled = true
     private var mode = 0
     private var bars = 4
     private var isArmed = false
@@ -144,7 +145,12 @@ final class BassCore {
         let enabled = io.pointee.enabled
         let through = control(controls, CONTINUO_BASS_THROUGH_LEVEL), level = control(controls, CONTINUO_BASS_LEVEL)
         throughLevel.set(enabled ? gain(through) : 1)
-        bassLevel.set(enabled ? gain(level) : 0)
+        bassLevel.set(gain(level))
+        if enabled != isEnabled {
+            isEnabled = enabled
+            // Off, the line is not played, as sound or as notes; what is captured and made goes on.
+            if enabled { seek() } else { player.turn(to: TakeSound(), at: 0) }
+        }
         let newMode = wholeControl(controls, CONTINUO_BASS_MODE), newBars = wholeControl(controls, CONTINUO_BASS_BARS)
         if newMode != mode {
             // What another mode had begun to capture is nobody's.
@@ -310,7 +316,7 @@ final class BassCore {
 
     /// Brings the player to where the clock is in the take.
     private func seek() {
-        guard clock.isRunning, current.samples != nil else { return }
+        guard clock.isRunning, isEnabled, current.samples != nil else { return }
         var bar = (clock.bar &- current.firstBar) % current.bars
         if bar < 0 { bar &+= current.bars }
         let phase = (Double(bar) + max(0, clock.beat) / clock.beatsPerBar) / Double(current.bars)
