@@ -26,6 +26,7 @@ public final class Sampler {
     private let mixKnown: FloatBuffer
     private let beat: FloatBuffer
     private let chords: FloatBuffer
+    private let auxiliary: FloatBuffer
     private let velocity: FloatBuffer
     private let estimate: FloatBuffer
     private let other: FloatBuffer
@@ -39,6 +40,7 @@ public final class Sampler {
         mixKnown = try floats(Self.window)
         beat = try floats(Self.window * BassFormat.beatFeatures)
         chords = try floats(Self.window * BassFormat.chordFeatures)
+        auxiliary = try floats(Self.window * BassGeneratorModel.auxiliaryCount)
         velocity = try floats(Self.window * Self.latents)
         estimate = try floats(Self.window * Self.latents)
         other = try floats(Self.window * Self.latents)
@@ -222,7 +224,9 @@ public final class Sampler {
         let rows = ConditionRows(mix: mix.base, mixKnown: mixKnown.base, beat: beat.base, chords: chords.base)
         try take.conditions.read(first: first, count: count, into: rows)
         let buffer = try take.memory()
-        try transformer.hear(mix.base, frames: count, control: control)
+        let hears = take.settings.hearsChords
+        try transformer.hear(mix.base, frames: count, auxiliary: hears ? auxiliary.base : nil, control: control)
+        if hears { HeardChords.fill(chords.base, mixKnown: mixKnown.base, auxiliary: auxiliary.base, frames: count) }
         transformer.listen(rows, kept: take.conditions.kept, first: first, frames: count, buffer.base)
         take.listened[window] = buffer
         windowsHeld = max(windowsHeld, take.held)

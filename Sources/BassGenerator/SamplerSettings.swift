@@ -5,9 +5,11 @@ public struct SamplerSettings: Sendable {
     /// How closely the take follows what is known (1: as the network learnt it; more: more). 0 … 16. Other than 1 it costs a second
     /// evaluation a step, but for distilled networks, which take guidance from 1 to 4 as they do large steps (an eighth of the way and
     /// more).
-    public var guidance: Float = 2
+    public var guidance: Float = 3
     /// How far guidance's spread of the latents is drawn back to what it is without, 0 … 1.
     public var rescale: Float = 0.7
+    /// Where no chords are known, those that the network hears in the mix are given to it.
+    public var hearsChords = true
     /// Of the noise.
     public var seed: UInt64 = 1
     /// The sound to play with; nil: what the network finds fit.

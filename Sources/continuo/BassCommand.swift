@@ -43,10 +43,10 @@ struct BassCommand: ParsableCommand {
     var styleStrength: Float = 1
 
     @Option(help: "Steps from noise to a line, 1 to 32: more are finer and slower.")
-    var steps = 8
+    var steps = 4
 
     @Option(help: ArgumentHelp("How closely to follow the mix: 1 loosely, 2 to 4 closely.", valueName: "w"))
-    var guidance: Float = 2
+    var guidance: Float = 3
 
     @Option(help: "Which take.")
     var seed: UInt64 = 1

@@ -24,6 +24,13 @@ import Testing
         try transformer.hear(rows.mix, frames: 48, auxiliary: &auxiliary, control: nil)
         #expect(try difference(array(transformer.heard, 48 * 16), vectors.array("heard")) < 1e-4)
         #expect(try difference(auxiliary, vectors.array("auxiliary")) < 1e-4)
+        var chords = [Float](repeating: 0, count: 48 * 25)
+        HeardChords.fill(&chords, mixKnown: rows.mixKnown, auxiliary: auxiliary, frames: 48)
+        #expect(try chords == vectors.array("heard_chords"))
+        // What is known already stays.
+        var known = [Float](repeating: 1, count: 48 * 25)
+        HeardChords.fill(&known, mixKnown: rows.mixKnown, auxiliary: auxiliary, frames: 48)
+        #expect(known.allSatisfy { $0 == 1 })
         let kept = try keptLine()
         var listened = [Float](repeating: .nan, count: 48 * 32)
         transformer.listen(rows, kept: kept, first: 0, frames: 48, &listened)

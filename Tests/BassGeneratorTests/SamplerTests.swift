@@ -29,6 +29,7 @@ import Testing
         var settings = SamplerSettings()
         settings.steps = steps
         settings.guidance = guidance
+        settings.hearsChords = false  // the trajectories of the reference are without
         return settings
     }
 
