@@ -12,6 +12,7 @@ import sounds
 from autoencoder import LOWEST_NOTE, NONE, NOTES, STEPS
 from generator import beat_features, chord_features
 
+LOOKED_AT = 24  # test songs, the first, that are looked at while training and choosing: the evaluation leaves them out
 SILENT = -60.0  # dB: below this a bass is not heard
 
 

@@ -88,7 +88,7 @@ def main():
         optimizer.load_state_dict(old["optimizer"])
         average.values, average.count, step, spent = old["model"], old["step"], old["step"], old["seconds"]
     half = torch.cpu._is_avx512_bf16_supported() if device == "cpu" else True
-    songs, tests = dataset.songs(arguments.data, "train"), dataset.songs(arguments.data, "test", 24)
+    songs, tests = dataset.songs(arguments.data, "train"), dataset.songs(arguments.data, "test", dataset.LOOKED_AT)
     begun, sums = time.time() - spent, []
     while step < arguments.steps:
         rng = np.random.default_rng([arguments.seed, step, 2])

@@ -1,10 +1,14 @@
 """Evaluates the generator (and the autoencoder) on songs that no training uses, beside the baselines.
 
     python evaluate.py --data work/songs --autoencoder ../../models/continuo-bass-autoencoder.safetensors \
-        --generator ../../models/continuo-bass-generator.safetensors --output work/evaluation [--kinds test] [--steps 8 --guidance 2]
+        --generator ../../models/continuo-bass-generator.safetensors --output work/evaluation --kinds test font timbre \
+        --steps 4 --guidance 3 --distilled [--regressor work/regressor/last.pt] [--parts model diversity]
 
 Songs are played in takes of 256 frames (12.3 s); clips are 5 s. Intervals: 95 %, bootstrap over clips. The beat is known to
-the model unless --no-beat; the chords are those that the mix encoder hears, unless --chords. Prints a table and writes OUTPUT/results.json.
+the model unless --no-beat; the chords are those that the mix encoder hears, unless --chords. The first test songs, which
+training and choices looked at, are left out. Parts: the autoencoder; the baselines, which no model plays; the model, with its own mix
+and with another song's, and the regressor; diversity, of 40 songs' four real lines and of four seeds'; spread, what guidance does to the latents.
+Prints, and writes OUTPUT/results.json, of which parts that are not asked for stay.
 """
 
 import argparse
@@ -19,12 +23,15 @@ import dataset
 import decoding
 import export
 import frontend
+import generator
 import metrics
 import sampling
+import train_regressor
 from autoencoder import LATENTS, STEPS
 from dataset import SILENT
 from decoding import STEP
 
+PARTS = ("autoencoder", "baselines", "model", "diversity", "spread")
 FRAMES = 256
 CLIP = int(5 / STEP)
 
@@ -71,20 +78,52 @@ def conditions(song, other, frames, beats, chords):
     return c
 
 
+def load_generator(path):
+    """The generator of a checkpoint."""
+    kept = torch.load(path, weights_only=True, map_location="cpu")
+    model = generator.Generator(**kept["sizes"])
+    model.load_state_dict(kept["model"])
+    return model.eval()
+
+
+def held_out_songs(folder, kinds, limit=None):
+    """Songs of the kinds, without those that training and choices looked at."""
+    return [s for kind in kinds for s in dataset.songs(folder, kind)[dataset.LOOKED_AT if kind == "test" else 0:][:limit]]
+
+
+@torch.no_grad()
+def generated_latents(model, song, how, other=None, seed=1, frames=None):
+    """The model's latents [1, T, 24], take by take."""
+    frames = frames or song.frames
+    c = model.hear_chords(conditions(song, other or song, frames, how["beats"], how["chords"]))
+    noise = torch.randn(1, frames, LATENTS, generator=torch.Generator().manual_seed(seed))
+    return torch.cat([sampling.sample(model, c.map(lambda x: x[:, a: a + FRAMES]), noise[:, a: a + FRAMES], how["steps"], how["guidance"],
+                                      distilled=how["distilled"]) for a in range(0, max(1, frames - 12), FRAMES)], 1)
+
+
 def generated(model, coder, song, how, other=None, seed=1):
-    """The model's line, take by take."""
-    c = model.hear_chords(conditions(song, other or song, song.frames, how["beats"], how["chords"]))
-    noise = torch.randn(1, song.frames, LATENTS, generator=torch.Generator().manual_seed(seed))
-    z = [sampling.sample(model, c.map(lambda x: x[:, a: a + FRAMES]), noise[:, a: a + FRAMES], how["steps"], how["guidance"],
-                         distilled=how["distilled"]) for a in range(0, song.frames - 12, FRAMES)]
-    return from_latents(coder, torch.cat(z, 1))
+    """The model's line."""
+    return from_latents(coder, generated_latents(model, song, how, other, seed))
+
+
+@torch.no_grad()
+def regressed_latents(model, song, frames=None):
+    """The regressor's latents [1, T, 24], take by take, from the mix, the beat and what it hears."""
+    frames = frames or song.frames
+    c = model.hear_chords(conditions(song, song, frames, True, False))
+    return torch.cat([train_regressor.regressed(model, model.listen(c.map(lambda x: x[:, a: a + FRAMES])))
+                      for a in range(0, max(1, frames - 12), FRAMES)], 1)
+
+
+def chroma_of(mix):
+    """[2 F, 12] power per pitch class, C2 to C6, of features [F, 416]."""
+    power = 10 ** ((mix[:, : 2 * frontend.TONAL_BANDS] - 1) * 4)
+    return power.reshape(-1, frontend.TONAL_BANDS)[:, 23: 23 + 96].reshape(-1, 4, 12, 2).sum((1, 3))  # a semitone: the band below and its own
 
 
 def mix_chroma(song):
-    """[frames, 12] power of the mix per pitch class, C2 to C6, and its rows' times."""
-    mix = dataset.mixed(song, song.banks, 0, song.frames, [0.0] * song.stems)
-    power = 10 ** ((mix[:, : 2 * frontend.TONAL_BANDS] - 1) * 4)
-    power = power.reshape(-1, frontend.TONAL_BANDS)[:, 23: 23 + 96].reshape(-1, 4, 12, 2).sum((1, 3))  # a semitone: the band below and its own
+    """[2 F, 12] power of the mix per pitch class and its rows' times."""
+    power = chroma_of(dataset.mixed(song, song.banks, 0, song.frames, [0.0] * song.stems))
     return power, (np.arange(len(power)) + 0.5) * 0.024
 
 
@@ -156,11 +195,11 @@ def with_intervals(rows, rng, rounds=300):
     return {k: (v, *np.percentile([s[k] for s in samples], [2.5, 97.5])) for k, v in summary(rows).items()}
 
 
-def spread(model, song, how, w, phi):
-    """Standard deviation over time and channels of generated latents, relative to what training standardised to."""
+def spread(model, song, how, w, phi, distilled=False):
+    """Standard deviation over time, mean over channels, of latents that eight steps give."""
     c = model.hear_chords(conditions(song, song, FRAMES, how["beats"], False))
     noise = torch.randn(1, FRAMES, LATENTS, generator=torch.Generator().manual_seed(3))
-    return sampling.sample(model, c.map(lambda x: x[:, :FRAMES]), noise, 8, w, phi)[0].std(0).mean().item()
+    return sampling.sample(model, c, noise, 8, w, phi, distilled=distilled)[0].std(0).mean().item()
 
 
 def autoencoder_scores(coder, songs):
@@ -181,6 +220,16 @@ def autoencoder_scores(coder, songs):
     return mean(every) | {"each": {k: mean(v) for k, v in sorted(scores.items())}}
 
 
+def diversity(model, coder, songs, how):
+    """How unlike each other (`metrics.unlike`) four real lines of a song are, and the lines of four seeds."""
+    pairs = [(a, b) for a in range(4) for b in range(a)]
+    real, ours = [], []
+    for song in songs:
+        for found, lines in ((real, [true_line(song, n) for n in range(4)]), (ours, [generated(model, coder, song, how, seed=10 + n) for n in range(4)])):
+            found += [metrics.unlike((lines[a].pitch, lines[a].onsets), (lines[b].pitch, lines[b].onsets)) for a, b in pairs]
+    return dict(songs=len(songs), real=np.mean(real, 0).tolist(), ours=np.mean(ours, 0).tolist())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, required=True)
@@ -188,59 +237,68 @@ def main():
     parser.add_argument("--generator", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--kinds", nargs="+", default=["test"])
-    parser.add_argument("--songs", type=int, default=200, help="at most so many of each kind")
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--songs", type=int, help="at most so many of each kind")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--no-beat", action="store_true")
-    parser.add_argument("--chords", action="store_true")
+    parser.add_argument("--chords", action="store_true", help="the chart's chords are given")
     parser.add_argument("--distilled", action="store_true", help="the network takes step size and guidance itself")
-    parser.add_argument("--quick", action="store_true", help="the model, its shuffled self and the true lines alone")
+    parser.add_argument("--regressor", type=pathlib.Path, help="train_regressor.py's checkpoint")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.output.mkdir(parents=True, exist_ok=True)
     coder = export.read(arguments.autoencoder)
-    results = dict(autoencoder={})
-    for kind in arguments.kinds:
-        results["autoencoder"][kind] = autoencoder_scores(coder, dataset.songs(arguments.data, kind, arguments.songs))
-        print("autoencoder", kind, {k: v for k, v in results["autoencoder"][kind].items() if k != "each"}, flush=True)
-    if arguments.generator:
-        model = export.read(arguments.generator)
-        how = dict(steps=arguments.steps, guidance=arguments.guidance, beats=not arguments.no_beat, chords=arguments.chords, distilled=arguments.distilled)
-        songs = [s for kind in arguments.kinds for s in dataset.songs(arguments.data, kind, arguments.songs)]
-        makers = {"true": lambda i, s: true_line(s), "true, another groove": lambda i, s: true_line(s, 1),
-                  "model": lambda i, s: generated(model, coder, s, how),
-                  "model, shuffled mix": lambda i, s: generated(model, coder, s, how, songs[(i + 1) % len(songs)])}
-        if not arguments.quick:
-            retrieval = Retrieval(dataset.songs(arguments.data, "train"))
-            makers |= {"silence": lambda i, s: Line(np.zeros(s.frames * STEPS), []),
-                       "another song's": lambda i, s: true_line(songs[(i + 1) % len(songs)]),
-                       "retrieval": lambda i, s: retrieval.line(s), "chroma heuristic": lambda i, s: heuristic(s),
-                       "true through the autoencoder": lambda i, s: through_autoencoder(coder, s)}
-        lines, rng = {}, np.random.default_rng(1)
-        reference = metrics.histogram(np.concatenate([metrics.phases(s, true_line(s, n).onsets) for s in songs for n in range(s.lines)]))
-        for name, make in makers.items():
-            lines[name] = [make(i, s) for i, s in enumerate(songs)]
-            rows = [r for s, line in zip(songs, lines[name]) for r in clips(s, line)]
-            results[name] = with_intervals(rows, rng) | dict(clips=len(rows))
-            onsets = [metrics.phases(s, line.onsets) for s, line in zip(songs, lines[name])]
-            results[name]["phase_divergence"] = metrics.divergence(metrics.histogram(np.concatenate(onsets)), reference)
-            print(f"{name:30}", {k: ([round(x, 3) for x in v] if isinstance(v, tuple) else round(v, 3)) for k, v in results[name].items()}, flush=True)
-        if not arguments.quick:
-            pairs = [(a, b) for a in range(4) for b in range(a)]
-            real, ours = [], []
-            for song in songs[:40]:
-                if song.lines == 4:
-                    real += [metrics.unlike((x.pitch, x.onsets), (y.pitch, y.onsets)) for x, y in
-                             ((true_line(song, a), true_line(song, b)) for a, b in pairs)]
-                    takes = [generated(model, coder, song, how, seed=10 + n) for n in range(4)]
-                    ours += [metrics.unlike((takes[a].pitch, takes[a].onsets), (takes[b].pitch, takes[b].onsets)) for a, b in pairs]
-            results["diversity"] = dict(real=np.mean(real, 0).tolist(), ours=np.mean(ours, 0).tolist())
-            print("diversity (onsets, pitch classes)", results["diversity"])
-            base = np.mean([spread(model, s, how, 1.0, 0.7) for s in songs[:12]])
-            results["spread"] = {f"w {w} rescale {phi}": float(np.mean([spread(model, s, how, w, phi) for s in songs[:12]]) / base)
-                                 for w in (2.0, 4.0, 8.0) for phi in (0.7, 1.0, 0.0)}
-            print("spread of latents against w = 1", results["spread"])
-    (arguments.output / "results.json").write_text(json.dumps(results, indent=1))
+    path = arguments.output / "results.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+
+    def keep(**found):
+        results.update(found)
+        path.write_text(json.dumps(results, indent=1))
+    if "autoencoder" in arguments.parts:
+        scores = {kind: autoencoder_scores(coder, held_out_songs(arguments.data, [kind], 24)) for kind in arguments.kinds}
+        keep(autoencoder=scores)
+        for kind in scores:
+            print("autoencoder", kind, {k: v for k, v in scores[kind].items() if k != "each"}, flush=True)
+    model = export.read(arguments.generator) if arguments.generator else None
+    how = dict(steps=arguments.steps, guidance=arguments.guidance, beats=not arguments.no_beat, chords=arguments.chords, distilled=arguments.distilled)
+    songs = held_out_songs(arguments.data, arguments.kinds, arguments.songs)
+
+    def other(i):
+        return songs[(i + 1) % len(songs)]
+    makers = {}
+    if "baselines" in arguments.parts:
+        retrieval = Retrieval(dataset.songs(arguments.data, "train"))
+        makers |= {"true": lambda i, s: true_line(s), "true, another groove": lambda i, s: true_line(s, 1),
+                   "silence": lambda i, s: Line(np.zeros(s.frames * STEPS), []), "another song's": lambda i, s: true_line(other(i)),
+                   "retrieval": lambda i, s: retrieval.line(s), "chroma heuristic": lambda i, s: heuristic(s),
+                   "true through the autoencoder": lambda i, s: through_autoencoder(coder, s)}
+    if "model" in arguments.parts and model:
+        makers |= {"model": lambda i, s: generated(model, coder, s, how), "model, shuffled mix": lambda i, s: generated(model, coder, s, how, other(i))}
+        if arguments.regressor:
+            regressor = load_generator(arguments.regressor)
+            makers["regressor"] = lambda i, s: from_latents(coder, regressed_latents(regressor, s))
+    reference = metrics.histogram(np.concatenate([metrics.phases(s, true_line(s, n).onsets) for s in songs for n in range(s.lines)]))
+    for name, make in makers.items():
+        lines = [make(i, s) for i, s in enumerate(songs)]
+        rows = [r for s, line in zip(songs, lines) for r in clips(s, line)]
+        found = with_intervals(rows, np.random.default_rng(1)) | dict(clips=len(rows), songs=len(songs))
+        found["phase_divergence"] = metrics.divergence(metrics.histogram(np.concatenate([metrics.phases(s, x.onsets) for s, x in zip(songs, lines)])), reference)
+        keep(**{name: found})
+        print(f"{name:30}", {k: ([round(float(x), 3) for x in v] if isinstance(v, tuple) else round(v, 3)) for k, v in found.items()}, flush=True)
+    if "diversity" in arguments.parts and model:
+        keep(diversity=diversity(model, coder, [s for s in songs if s.lines == 4][:40], how))
+        print("diversity (onsets, pitch classes)", results["diversity"], flush=True)
+    if "spread" in arguments.parts and model:
+        some = songs[:12]
+        base = np.mean([spread(model, s, how, 1.0, 0.7) for s in some])
+        found = {f"flow, w {w:g}, rescaled by {phi}": float(np.mean([spread(model, s, how, w, phi) for s in some]) / base)
+                 for w in (2.0, 4.0, 8.0) for phi in (sampling.RESCALE, 1.0, 0.0)}
+        if arguments.distilled:
+            base = np.mean([spread(model, s, how, 1.0, 0.0, True) for s in some])
+            found |= {f"distilled, w {w:g}": float(np.mean([spread(model, s, how, w, 0.0, True) for s in some]) / base) for w in (2.0, 3.0, 4.0)}
+        keep(spread=found)
+        print("spread of latents against w = 1", {k: round(v, 3) for k, v in found.items()}, flush=True)
 
 
 if __name__ == "__main__":

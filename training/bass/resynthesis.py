@@ -1,10 +1,12 @@
 """Latents to sound, as the product makes it; and what is measured of it.
 
-    python resynthesis.py --sounds work/sounds --songs work/songs --autoencoder MODEL [--generator MODEL] --output work/resynthesis
+    python resynthesis.py --sounds work/sounds --songs work/songs --autoencoder MODEL --output work/resynthesis \
+        [--generator MODEL --steps 4 --guidance 3 --distilled] [--spectral work/spectral/last.pt]
 
 Prints, for passages of basses that no training uses: the multi-scale spectral distance of what comes out of the autoencoder
-(with the true line and with the line it hears), beside that of the passages' mean spectrum; and how often the timbre of a
-reference is found again, among 16, in a line that was generated with it. Writes a few WAV files to OUTPUT to listen to.
+(with the true line and with the line it hears), beside that of the passages' mean spectrum and of the comparison decoder
+(spectral_decoder.py); and how often the timbre of a reference is found again, among 16, in lines that were generated with it, each
+for four songs. Writes a few WAV files to OUTPUT to listen to.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import evaluate
 import export
 import frontend
 import sampling
+import train_spectral
 from autoencoder import CONTROL_STEPS, LATENTS, LINE
 
 import losses
@@ -57,7 +60,7 @@ def encoded(coder, audio):
 
 
 def distance(a, b):
-    """Multi-scale spectral distance of sounds, both brought to the second's mean power."""
+    """Multi-scale spectral distance of sounds."""
     n = min(len(a), len(b))
     return float(losses.spectral(torch.from_numpy(a[:n]).float()[None], torch.from_numpy(b[:n]).float()[None]))
 
@@ -78,10 +81,16 @@ def main():
     parser.add_argument("--autoencoder", type=pathlib.Path, required=True)
     parser.add_argument("--generator", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("--spectral", type=pathlib.Path, help="train_spectral.py's checkpoint")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--distilled", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.output.mkdir(parents=True, exist_ok=True)
     coder = export.read(arguments.autoencoder)
+    spectral = train_spectral.load(arguments.spectral) if arguments.spectral else None
+    columns = ["true line", "heard line", "timbre of another passage", "mean spectrum"] + ["comparison decoder"] * bool(spectral)
     results, references = {}, []
     for kind in ("test", "font", "timbre"):
         rows = []
@@ -96,44 +105,52 @@ def main():
                 heard, _, _ = audio_of(coder, latents[:1])
                 swapped = spoken(coder, autoencoder.swap(latents[:1], latents[1:]), item["pitch"][0], item["loudness"][0])
                 flat = mean_spectrum(coder, item["pitch"][0], item["loudness"][0], item["harmonics"][0].astype(np.float32), item["noise"][0].astype(np.float32))
-                rows.append([distance(x, original[0]) for x in (true, heard, swapped, flat)])
+                found = [true, heard, swapped, flat]
+                if spectral:
+                    with torch.no_grad():
+                        found.append(spectral(latents[:1])[0].numpy())
+                rows.append([distance(x, original[0]) for x in found])
                 if len(rows) <= 3:
                     soundfile.write(arguments.output / f"{path.stem}-original.wav", original[0], RATE)
                     soundfile.write(arguments.output / f"{path.stem}-autoencoder.wav", heard, RATE)
+                    if spectral:
+                        soundfile.write(arguments.output / f"{path.stem}-comparison.wav", found[-1], RATE)
         if rows:
-            results[kind] = dict(zip(("true line", "heard line", "timbre of another passage", "mean spectrum"), np.mean(rows, 0).round(3).tolist()))
+            results[kind] = dict(zip(columns, np.mean(rows, 0).round(3).tolist()))
             print(kind, len(rows), results[kind], flush=True)
     references = references[:: max(1, len(references) // 16)][:16]
     means = torch.stack([r[1] for r in references])
 
-    def found(audio):
+    def nearest(audio):
         timbre = encoded(coder, audio)[0, :, LINE:].mean(0)
         return int(((means - timbre) ** 2).sum(1).argmin())
     hits = []
     for i in range(len(references)):
         line = references[(i + 5) % len(references)][2]
         grounded = sampling.grounded(line, means[i], 1.0)
-        hits.append(found(audio_of(coder, grounded)[0]) == i)
+        hits.append(nearest(audio_of(coder, grounded)[0]) == i)
     results["style, other lines grounded: top 1 of 16"] = float(np.mean(hits))
     print("style, other lines grounded: top 1 of 16", np.mean(hits), flush=True)
     if arguments.generator:
         model = export.read(arguments.generator)
-        songs = dataset.songs(arguments.songs, "test")[: len(references)]
-        hits, shifts = [], []
+        songs = evaluate.held_out_songs(arguments.songs, ["test"])[: 4 * len(references)]
+        hits, shifts, frames = [], [], 128
         for i, song in enumerate(songs):
-            c = model.hear_chords(evaluate.conditions(song, song, 256, True, False))
-            noise = torch.randn(1, 256, LATENTS, generator=torch.Generator().manual_seed(i))
-            free = sampling.sample(model, c, noise, 8, 2.0)
-            styled = sampling.sample(model, c, noise, 8, 2.0, style=means[i], strength=1.0)
+            wanted = i % len(references)
+            c = model.hear_chords(evaluate.conditions(song, song, frames, True, False))
+            noise = torch.randn(1, frames, LATENTS, generator=torch.Generator().manual_seed(i))
+            how = dict(steps=arguments.steps, guidance=arguments.guidance, distilled=arguments.distilled)
+            styled = sampling.sample(model, c, noise, style=means[wanted], strength=1.0, **how)
             audio, pitch, _ = audio_of(coder, styled)
-            _, free_pitch, _ = audio_of(coder, free)
-            hits.append(found(audio) == i)
+            free_pitch = evaluate.from_latents(coder, sampling.sample(model, c, noise, **how)).pitch
+            hits.append(nearest(audio) == wanted)
             shifts.append(pitch[pitch > 0].mean() - free_pitch[free_pitch > 0].mean())
-            mix, _ = soundfile.read(song.path.with_suffix(".flac"), dtype="float32")
-            mix = scipy.signal.resample_poly(mix[:, 0], 2, 1)
             if i < 8:
+                mix, _ = soundfile.read(song.path.with_suffix(".flac"), dtype="float32")
+                mix = scipy.signal.resample_poly(mix[:, 0], 2, 1)
                 n = min(len(mix), len(audio))
                 soundfile.write(arguments.output / f"{song.name}-mixed.wav", 0.6 * mix[:n] + 0.8 * audio[:n], RATE)
+        results["style, generated: takes"] = len(hits)
         results["style, generated: top 1 of 16"] = float(np.mean(hits))
         results["register's shift by the style, semitones: mean of absolute values"] = float(np.nanmean(np.abs(shifts)))
         print({k: v for k, v in results.items() if "style" in k}, flush=True)

@@ -10,7 +10,7 @@ KIND-00000.npz holds two passages of 8 s, lines of the songs of that kind, both 
     harmonics  float16 [2, 12 F, 128]  log10 amplitudes (Continuo Synth's measure.py)
     noise      float16 [2, 12 F, 65]   log10 densities
     sounds     bool [2, 12 F]          the frame is worth learning from
-    audio      int16 [2, samples]      48 kHz, kinds other than train only
+    audio      int16 [2, samples]      48 kHz
 """
 
 import argparse
@@ -104,8 +104,6 @@ def item(rng, kind, songs, player):
         out["noise"].append(noise.astype(np.float16))
         out["sounds"].append(known & (loudness > -65))
         out["audio"].append(np.round(np.clip(a, -1, 1) * 32767).astype(np.int16))
-    if kind == "train":
-        del out["audio"]
     return {k: np.stack(v) for k, v in out.items()} | dict(choice=str(choice))
 
 

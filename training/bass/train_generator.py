@@ -3,7 +3,7 @@
     python train_generator.py --data work/songs --autoencoder work/autoencoder/last.pt --run work/generator [--steps 6000]
 
 Seeded, checkpointed (RUN/last.pt, with averaged weights) and resumable: the same command goes on where it was interrupted,
-and takes songs that were made meanwhile. Takes a GPU where there is one; on processors with bfloat16 it computes in that.
+with the songs that are there by then. Takes a GPU where there is one; on processors with bfloat16 it computes in that.
 """
 
 import argparse
@@ -129,6 +129,17 @@ def validate(model, coder, songs, device, frames):
                 bar=round((((heard[..., 27:] - b["phases"][..., 2:]) ** 2).mean(-1))[inside].mean().item(), 4))
 
 
+def grow(model, values):
+    """Takes over the weights of a model with no more blocks; the blocks beyond begin as identities."""
+    own = model.state_dict()
+    for name in own:
+        if name in values:
+            own[name] = values[name]
+        elif name.endswith(("down.weight", "down.bias", "modulate.weight", "modulate.bias")):
+            own[name] = torch.zeros_like(own[name])
+    model.load_state_dict(own)
+
+
 class Average:
     """Exponentially averaged weights."""
 
@@ -165,6 +176,8 @@ def main():
     parser.add_argument("--rate", type=float, default=1.2e-3)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--blocks", type=int, default=6)
+    parser.add_argument("--mix-blocks", type=int, default=6)
+    parser.add_argument("--begin", type=pathlib.Path, help="a checkpoint of as wide a model, with no more blocks, to begin from")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -173,8 +186,10 @@ def main():
     torch.manual_seed(arguments.seed)
     arguments.run.mkdir(parents=True, exist_ok=True)
     coder = load_autoencoder(arguments.autoencoder, device)
-    model = generator.Generator(arguments.width, arguments.blocks).to(device)
-    kept_model = generator.Generator(arguments.width, arguments.blocks).to(device)
+    sizes = dict(width=arguments.width, blocks=arguments.blocks, mix_blocks=arguments.mix_blocks)
+    model, kept_model = generator.Generator(**sizes).to(device), generator.Generator(**sizes).to(device)
+    if arguments.begin:
+        grow(model, torch.load(arguments.begin, weights_only=True, map_location=device)["model"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, betas=(0.9, 0.98), weight_decay=0.02)
     average, step, spent = Average(model), 0, 0.0
     last = arguments.run / "last.pt"
@@ -185,7 +200,7 @@ def main():
         average.values, average.count = kept["model"], kept["step"]
         step, spent = kept["step"], kept["seconds"]
     half = torch.cpu._is_avx512_bf16_supported() if device == "cpu" else True
-    songs, tests = dataset.songs(arguments.data, "train"), dataset.songs(arguments.data, "test")
+    songs, tests = dataset.songs(arguments.data, "train"), dataset.songs(arguments.data, "test", dataset.LOOKED_AT)
     begun, sums = time.time() - spent, []
     while step < arguments.steps:
         for group in optimizer.param_groups:
@@ -205,12 +220,11 @@ def main():
         if step % 100 == 0 or step == arguments.steps:
             line = dict(step=step, seconds=round(time.time() - begun), songs=len(songs), train=np.mean(sums, 0).round(4).tolist())
             if step % 500 == 0 or step == arguments.steps:
-                songs = dataset.songs(arguments.data, "train")
                 kept_model.load_state_dict(average.values)
                 line["test"] = validate(kept_model, coder, tests, device, arguments.frames)
-            if (step % 1000 == 0 or step == arguments.steps) and device == "cpu":
+            if (step % 2000 == 0 or step == arguments.steps) and device == "cpu":
                 line["lines"] = {k: round(v, 3) for k, v in metrics.rates([metrics.harmony(s, pitch, first) for s, (first, pitch, _) in zip(
-                    tests, generate(kept_model, coder, tests[:24]))]).items()}
+                    tests, generate(kept_model, coder, tests))]).items()}
             with open(arguments.run / "log.jsonl", "a") as log:
                 log.write(json.dumps(line) + "\n")
             print(json.dumps(line), flush=True)
