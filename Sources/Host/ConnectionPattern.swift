@@ -26,13 +26,13 @@ public struct ConnectionPattern: Sendable, Equatable {
     }
 
     /// Makes the connections that can be made now; how many there are.
-    func connect(client: OpaquePointer, name: String, chain: Chain) -> Int {
+    func connect(client: OpaquePointer, name: String, graph: Graph) -> Int {
         var made = 0
-        for (ports, flags) in [(chain.inputs, JackPortIsOutput), (chain.outputs, JackPortIsInput)] {
-            for kind in [Chain.Port.Kind.audio, .cv, .midi] {
+        for (ports, flags) in [(graph.inputs, JackPortIsOutput), (graph.outputs, JackPortIsInput)] {
+            for kind in [GraphEnd.Kind.audio, .cv, .midi] {
                 let mine = ports.filter { $0.kind == kind && matchesOurs($0.name) }.map { "\(name):\($0.name)" }
                 let type = kind == .midi ? "8 bit raw midi" : "32 bit float mono audio"
-                let other = portNames(client, type, flags).filter { !$0.hasPrefix(name + ":") && fnmatch(theirs, $0, 0) == 0 }
+                let other = jackPortNames(client, type, flags).filter { !$0.hasPrefix(name + ":") && fnmatch(theirs, $0, 0) == 0 }
                 if mine.isEmpty || other.isEmpty { continue }
                 let count = mine.count == 1 || other.count == 1 ? max(mine.count, other.count) : min(mine.count, other.count)
                 for i in 0..<count {
@@ -45,16 +45,17 @@ public struct ConnectionPattern: Sendable, Equatable {
         }
         return made
     }
+}
 
-    private func portNames(_ client: OpaquePointer, _ type: String, _ flags: JackPortFlags) -> [String] {
-        guard let list = jack_get_ports(client, nil, type, UInt(flags.rawValue)) else { return [] }
-        defer { jack_free(list) }
-        var names: [String] = []
-        var i = 0
-        while let name = list[i] {
-            names.append(String(cString: name))
-            i += 1
-        }
-        return names
+/// The names of JACK's ports of a type and direction, in its order.
+func jackPortNames(_ client: OpaquePointer, _ type: String, _ flags: JackPortFlags) -> [String] {
+    guard let list = jack_get_ports(client, nil, type, UInt(flags.rawValue)) else { return [] }
+    defer { jack_free(list) }
+    var names: [String] = []
+    var i = 0
+    while let name = list[i] {
+        names.append(String(cString: name))
+        i += 1
     }
+    return names
 }

@@ -12,6 +12,9 @@ public enum HostError: Error, CustomStringConvertible, Equatable {
     case noServer(name: String?, cause: String)
     case server(String)
     case state(plugin: String, cause: String)
+    case connection(from: String, to: String, cause: String)
+    /// What would feed back, in order.
+    case feedback(names: [String])
     case usage(String)
 
     public var description: String {
@@ -48,6 +51,10 @@ public enum HostError: Error, CustomStringConvertible, Equatable {
             return cause
         case .state(let plugin, let cause):
             return "\(plugin): state: \(cause)"
+        case .connection(let from, let to, let cause):
+            return "\(from) cannot be connected to \(to): \(cause)"
+        case .feedback(let names):
+            return "that would feed back: \((names + names.prefix(1)).joined(separator: " → "))"
         case .usage(let cause):
             return cause
         }

@@ -1,7 +1,7 @@
 import CHost
 import Foundation
 
-/// Runs a chain as one JACK client.
+/// Runs a graph as one JACK client.
 public final class JackHost {
     public struct Options {
         /// The client's name; JACK makes it unique.
@@ -12,14 +12,14 @@ public final class JackHost {
         public var input: SoundFile?
         /// Takes the audio outputs.
         public var record: String?
-        /// Leaves out as many frames at the recording's beginning as the chain says it is late.
+        /// Leaves out as many frames at the recording's beginning as the graph says it is late.
         public var trimsLatency = false
         /// Seconds until it stops by itself; nil: the input and the tail, or never.
         public var seconds: Double?
         /// Seconds after the input's end.
         public var tail = 1.0
         public var connections: [ConnectionPattern] = []
-        /// Beats a minute where JACK's transport has no tempo; nil: it stays without.
+        /// Beats a minute where JACK's transport has no tempo; nil: the patch's, or it stays without.
         public var tempo: Float?
         public var beatsPerBar: Float = 4
         public var beatUnit: Float = 4
@@ -27,8 +27,8 @@ public final class JackHost {
         public var collectsControls = false
         /// Called on the calling thread for lines that people may want to read.
         public var onNotice: ((String) -> Void)?
-        /// Called about 20 times a second, with the chain, on the calling thread.
-        public var onTurn: ((Chain) -> Void)?
+        /// Called about 20 times a second, with the graph, on the calling thread.
+        public var onTurn: ((Graph) -> Void)?
         public var onParameter: ((ParameterChange) -> Void)?
 
         public init() {}
@@ -44,50 +44,52 @@ public final class JackHost {
         public var failure: HostError?
     }
 
-    private let client: OpaquePointer
-    private let world: World
-    private let setups: [PluginSetup]
-    private let options: Options
-    private var chain: Chain
-    /// The chain before this one.
-    private var retired: Chain?
-    private let shared: UnsafeMutablePointer<JackShared>
-    private let events = ChainEvents()
+    let client: OpaquePointer
+    let world: World
+    let options: Options
+    public let graph: Graph
+    let shared: UnsafeMutablePointer<JackShared>
+    let ports: JackPorts
+    private let events = GraphEvents()
     private var recorder: Recorder?
     /// Frames left out at the recording's beginning.
     private var trimmed = 0
     /// The file that plays, at JACK's rate.
     private var input: SoundFile?
-    private var player: [[Float]] = []
-    private var inputPorts: [OpaquePointer] = []
-    private var outputPorts: [OpaquePointer] = []
-    private var reportedLatency = 0
+    private let memory = ProcessMemory()
+    private let startsTransport: Bool
     private var isActive = false
     private var isClosed = false
 
-    /// Connects to a running server (none is ever started), loads the chain at its rate and block length, and registers ports.
+    /// Connects to a running server (none is ever started), loads the patch at its rate and block length, and registers ports.
     ///
     /// - Throws: `HostError`.
-    public init(world: World, setups: [PluginSetup], options: Options) throws {
+    public init(world: World, patch: Patch, options: Options) throws {
         self.world = world
-        self.setups = setups
         self.options = options
+        startsTransport = patch.transport?.isRolling ?? false
         // A plugin that is not there is told of whether or not a server is.
-        for setup in setups { _ = try world.plugin(setup.uri) }
+        for setup in patch.plugins { _ = try world.plugin(setup.uri) }
         client = try JackHost.open(options)
         do {
-            chain = try Chain(world: world, setups: setups, settings: JackHost.settings(of: client))
+            graph = try Graph(world: world, patch: patch, settings: JackHost.settings(of: client))
         } catch {
             jack_client_close(client)
             throw error
         }
         shared = .allocate(capacity: 1)
-        shared.initialize(to: JackShared(process: chain.process, wake: cr_semaphore_make()))
-        try prepare()
+        shared.initialize(to: JackShared(process: graph.process, wake: cr_semaphore_make()))
+        ports = JackPorts(client: client, onNotice: options.onNotice)
+        do { try prepare(patch) } catch {
+            jack_client_close(client)
+            isClosed = true
+            throw error
+        }
     }
 
     deinit {
         if !isClosed { jack_client_close(client) }
+        graph.restoreWake()
         cr_semaphore_free(shared.pointee.wake)
         shared.deallocate()
     }
@@ -127,67 +129,46 @@ public final class JackHost {
 
     // MARK: Set-up
 
-    private func prepare() throws {
+    private func prepare(_ patch: Patch) throws {
+        let process = graph.process
+        process.pointee.jack = client
+        process.pointee.wake = shared.pointee.wake
+        process.pointee.tempo = options.tempo ?? patch.transport?.tempo ?? 0
+        process.pointee.beatsPerBar = patch.transport?.beatsPerBar ?? options.beatsPerBar
+        process.pointee.beatUnit = patch.transport?.beatUnit ?? options.beatUnit
+        process.pointee.tapsControls = options.collectsControls
+        for end in graph.inputs + graph.outputs { try ports.register(end) }
+        graph.registerEnd = { [ports] end in
+            do { try ports.register(end) } catch {
+                ports.say("\(error)")
+                throw error
+            }
+        }
+        graph.unregisterEnd = { [ports] in ports.unregister($0) }
+        graph.activate()
+        graph.changed()
         if let file = options.input {
-            guard chain.audioInputCount > 0 else { throw HostError.usage("these plugins take no audio input") }
-            input = file.resampled(to: Int(chain.settings.sampleRate))
-            player = input?.mapped(to: chain.audioInputCount) ?? []
+            guard graph.audioInputCount > 0 else { throw HostError.usage("these plugins take no audio input") }
+            input = file.resampled(to: Int(graph.settings.sampleRate))
+            let player = input?.mapped(to: graph.audioInputCount) ?? []
+            process.pointee.player = memory.copy(player.map { memory.copy($0) })
+            process.pointee.playerChannels = player.count
+            process.pointee.playerFrames = UInt64(player.first?.count ?? 0)
         }
         if let path = options.record {
-            guard chain.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output to record") }
-            if options.trimsLatency {
-                chain.activate()
-                trimmed = chain.askLatency()
-            }
+            guard graph.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output to record") }
+            if options.trimsLatency { trimmed = graph.askLatency() }
             recorder = try Recorder(
-                path: path, channelCount: chain.audioOutputCount, sampleRate: chain.settings.sampleRate,
-                maximumBlock: chain.settings.maximumBlock, skip: trimmed)
+                path: path, channelCount: graph.audioOutputCount, sampleRate: graph.settings.sampleRate,
+                maximumBlock: graph.settings.maximumBlock, skip: trimmed)
+            process.pointee.recorder = recorder?.ring
         }
         events.collectsMIDI = options.collectsMIDI
         events.onParameter = options.onParameter
-        try registerPorts()
-        setProcess(chain)
-        setCallbacks()
-    }
-
-    private func registerPorts() throws {
-        func register(_ port: Chain.Port, _ flags: JackPortFlags) throws -> OpaquePointer {
-            let type = port.kind == .midi ? "8 bit raw midi" : "32 bit float mono audio"
-            guard let jack = jack_port_register(client, port.name, type, UInt(flags.rawValue), 0) else {
-                throw HostError.server("JACK has no room for the port '\(port.name)'")
-            }
-            let uuid = jack_port_uuid(jack)
-            jack_set_property(client, uuid, "http://jackaudio.org/metadata/pretty-name", port.prettyName, "text/plain")
-            if port.kind == .cv { jack_set_property(client, uuid, "http://jackaudio.org/metadata/signal-type", "CV", "text/plain") }
-            return jack
-        }
-        inputPorts = try chain.inputs.map { try register($0, JackPortIsInput) }
-        outputPorts = try chain.outputs.map { try register($0, JackPortIsOutput) }
-    }
-
-    /// Gives a chain all that the process thread will want, before it may see it.
-    private func setProcess(_ chain: Chain) {
-        let process = chain.process
-        process.pointee.jack = client
-        process.pointee.wake = shared.pointee.wake
-        process.pointee.tempo = options.tempo ?? 0
-        process.pointee.beatsPerBar = options.beatsPerBar
-        process.pointee.beatUnit = options.beatUnit
-        for i in 0..<min(process.pointee.inputCount, inputPorts.count) { process.pointee.inputs[i].jack = inputPorts[i] }
-        for i in 0..<min(process.pointee.outputCount, outputPorts.count) { process.pointee.outputs[i].jack = outputPorts[i] }
-        if !player.isEmpty {
-            process.pointee.player = chain.allocateCopy(
-                of: player.map { channel in
-                    chain.allocateCopy(of: channel)
-                })
-            process.pointee.playerChannels = player.count
-            process.pointee.playerFrames = UInt64(player[0].count)
-        }
-        process.pointee.recorder = recorder?.ring
-        process.pointee.tapsControls = options.collectsControls
         var seconds = options.seconds
         if seconds == nil, let input { seconds = Double(input.frameCount) / Double(input.sampleRate) + options.tail }
-        if let seconds { process.pointee.limit = UInt64((seconds * chain.settings.sampleRate).rounded()) + UInt64(trimmed) }
+        if let seconds { process.pointee.limit = UInt64((seconds * graph.settings.sampleRate).rounded()) + UInt64(trimmed) }
+        setCallbacks()
     }
 
     private func setCallbacks() {
@@ -202,11 +183,10 @@ public final class JackHost {
             client,
             { frames, context in
                 // The process thread stands still meanwhile. Should the length be another than the plugins were told, it
-                // plays silence until the set-up thread has built the chain anew.
+                // plays silence until the set-up thread has loaded them anew.
                 let shared = context!.assumingMemoryBound(to: JackShared.self)
                 if frames != shared.pointee.process.pointee.maximumBlock {
                     _ = ch_exchange_if(&shared.pointee.process.pointee.gate, ProcessGate.open, ProcessGate.closing)
-                    ch_store(&shared.pointee.bufferSize, Int32(frames))
                     cr_semaphore_post(shared.pointee.wake)
                 }
                 return 0
@@ -217,7 +197,6 @@ public final class JackHost {
                 let shared = context!.assumingMemoryBound(to: JackShared.self)
                 if Double(rate) != shared.pointee.process.pointee.sampleRate {
                     _ = ch_exchange_if(&shared.pointee.process.pointee.gate, ProcessGate.open, ProcessGate.closing)
-                    ch_store(&shared.pointee.sampleRate, Int32(rate))
                     cr_semaphore_post(shared.pointee.wake)
                 }
                 return 0
@@ -235,11 +214,19 @@ public final class JackHost {
                 ch_store(&shared.pointee.xruns, ch_load(&shared.pointee.xruns) + 1)
                 return 0
             }, shared)
+        jack_set_port_registration_callback(
+            client,
+            { _, isThere, context in
+                if isThere == 0 { return }
+                let shared = context!.assumingMemoryBound(to: JackShared.self)
+                ch_store(&shared.pointee.portsChanged, 1)
+                cr_semaphore_post(shared.pointee.wake)
+            }, shared)
         jack_set_latency_callback(
             client,
             { mode, context in
-                Unmanaged<JackHost>.fromOpaque(context!).takeUnretainedValue().reportLatency(mode)
-            }, Unmanaged.passUnretained(self).toOpaque())
+                Unmanaged<JackPorts>.fromOpaque(context!).takeUnretainedValue().reportLatency(mode)
+            }, Unmanaged.passUnretained(ports).toOpaque())
         jack_on_info_shutdown(
             client,
             { _, _, context in
@@ -249,27 +236,8 @@ public final class JackHost {
             }, shared)
     }
 
-    /// The chain's latency on top of what comes to it (capture) or goes from it (playback).
-    private func reportLatency(_ mode: jack_latency_callback_mode_t) {
-        let sources = mode == JackCaptureLatency ? inputPorts : outputPorts
-        let destinations = mode == JackCaptureLatency ? outputPorts : inputPorts
-        var range = jack_latency_range_t(min: .max, max: 0)
-        // Ports with nothing connected have no latency to speak of.
-        for port in sources where jack_port_connected(port) > 0 {
-            var own = jack_latency_range_t(min: 0, max: 0)
-            jack_port_get_latency_range(port, mode, &own)
-            range.min = min(range.min, own.min)
-            range.max = max(range.max, own.max)
-        }
-        if range.min > range.max { range = jack_latency_range_t(min: 0, max: 0) }
-        let latency = UInt32(max(ch_load(&shared.pointee.process.pointee.latency), 0))
-        range.min &+= latency
-        range.max &+= latency
-        for port in destinations { jack_port_set_latency_range(port, mode, &range) }
-    }
-
-    /// Saves the plugins' state (see `Chain.saveStates`).
-    public func saveStates(to folder: String) throws { try chain.saveStates(to: folder) }
+    /// Saves the plugins' state (see `Graph.saveStates`).
+    public func saveStates(to folder: String) throws { try graph.saveStates(to: folder) }
 
     // MARK: Running
 
@@ -277,27 +245,29 @@ public final class JackHost {
     ///
     /// - Throws: `HostError.file` if the recording could not be written.
     public func run() throws -> Result {
-        chain.activate()
         recorder?.start()
         ch_signals_catch(shared.pointee.wake)
         defer { ch_signals_release() }
         var end = "end"
         var failure: HostError?
+        ports.update(graph)
+        graph.setRunning(true)
         if jack_activate(client) != 0 {
             failure = .server("JACK would not start the client '\(clientName)'")
             end = "server"
         } else {
             isActive = true
             connectPorts()
+            if startsTransport { jack_transport_start(client) }
             (end, failure) = loop()
         }
         shutDown(isServerGone: end == "server")
-        events.drain(chain)
-        var report = chain.report(events)
-        chain.addLoad(to: &report)
+        events.drain(graph)
+        var report = graph.report(events)
+        graph.addLoad(to: &report)
         report.xruns = Int(ch_load(&shared.pointee.xruns))
         report.end = end
-        chain.deactivate()
+        graph.deactivate()
         do {
             try recorder?.finish()
         } catch {
@@ -308,43 +278,47 @@ public final class JackHost {
 
     /// What it is called in JACK, and how it runs there.
     public var summary: String {
-        func count(_ ports: [Chain.Port], _ kind: Chain.Port.Kind) -> Int { ports.count { $0.kind == kind } }
-        return "\(clientName): \(count(chain.inputs, .audio)) in, \(count(chain.outputs, .audio)) out"
-            + (count(chain.inputs, .midi) > 0 ? ", MIDI in" : "") + (count(chain.outputs, .midi) > 0 ? ", MIDI out" : "")
-            + "; \(Int(chain.settings.sampleRate)) Hz, \(chain.settings.maximumBlock) frames a period"
+        func count(_ ends: [GraphEnd], _ kind: GraphEnd.Kind) -> Int { ends.count { $0.kind == kind } }
+        return "\(clientName): \(count(graph.inputs, .audio)) in, \(count(graph.outputs, .audio)) out"
+            + (count(graph.inputs, .midi) > 0 ? ", MIDI in" : "") + (count(graph.outputs, .midi) > 0 ? ", MIDI out" : "")
+            + "; \(Int(graph.settings.sampleRate)) Hz, \(graph.settings.maximumBlock) frames a period"
     }
 
-    private var clientName: String { String(cString: jack_get_client_name(client)) }
+    var clientName: String { String(cString: jack_get_client_name(client)) }
 
     private func loop() -> (String, HostError?) {
+        let process = graph.process
         while true {
             _ = cr_semaphore_wait_for(shared.pointee.wake, 50_000_000)
             if ch_load(&shared.pointee.isShutDown) != 0 {
                 return ("server", .server("the JACK server has gone away: start it again, then continuo"))
             }
             if ch_signals_count(nil) > 0 { return ("signal", nil) }
-            if Int(jack_get_buffer_size(client)) != chain.settings.maximumBlock {
-                // It changed again while the chain was being built.
-                _ = ch_exchange_if(&chain.process.pointee.gate, ProcessGate.open, ProcessGate.closing)
+            if Int(jack_get_buffer_size(client)) != graph.settings.maximumBlock {
+                // It changed again while the plugins were being loaded.
+                _ = ch_exchange_if(&process.pointee.gate, ProcessGate.open, ProcessGate.closing)
             }
-            if ch_load(&chain.process.pointee.gate) != ProcessGate.open {
-                do { try rebuild() } catch {
+            if ch_load(&process.pointee.gate) != ProcessGate.open {
+                do { try restart() } catch {
                     return ("rebuild", error as? HostError ?? .server("\(error)"))
                 }
             }
-            events.drain(chain)
-            options.onTurn?(chain)
-            if chain.latency != reportedLatency {
-                reportedLatency = chain.latency
-                jack_recompute_total_latencies(client)
+            events.drain(graph)
+            graph.advance()
+            if ports.update(graph) { jack_recompute_total_latencies(client) }
+            if ch_load(&shared.pointee.portsChanged) != 0 {
+                ch_store(&shared.pointee.portsChanged, 0)
+                ports.connectPartners(graph)
             }
-            if ch_load(&chain.process.pointee.isFinished) != 0 { return ("end", nil) }
+            options.onTurn?(graph)
+            if ch_load(&process.pointee.isFinished) != 0 { return ("end", nil) }
         }
     }
 
     private func connectPorts() {
+        ports.connectPartners(graph)
         for pattern in options.connections {
-            let made = pattern.connect(client: client, name: clientName, chain: chain)
+            let made = pattern.connect(client: client, name: clientName, graph: graph)
             if made == 0 {
                 options.onNotice?("nothing connected for '\(pattern.text)': no such ports (see jack_lsp)")
             }
@@ -353,41 +327,29 @@ public final class JackHost {
 
     private func shutDown(isServerGone: Bool) {
         if isActive && !isServerGone { jack_deactivate(client) }
+        graph.unregisterEnd = nil
+        graph.setRunning(false)
         isActive = false
         isClosed = true
         jack_client_close(client)
     }
 
-    /// Builds the chain anew at the server's present rate and block length, with the state of the old one, and puts it in its
-    /// place. The process thread plays silence meanwhile.
-    private func rebuild() throws {
+    /// Loads the plugins anew at the server's present rate and block length, with their state. The process thread plays silence
+    /// meanwhile.
+    private func restart() throws {
         let settings = JackHost.settings(of: client)
         waitForClosedGate()
         options.onNotice?(
             "JACK now runs at \(Int(settings.sampleRate)) Hz, \(settings.maximumBlock) frames a period: plugins are started anew")
-        let states = chain.instances.map { $0.captureState(folder: nil) }
-        defer { for state in states { lilv_state_free(state) } }
-        let plain = setups.map { PluginSetup(uri: $0.uri) }
-        let fresh = try Chain(world: world, setups: plain, settings: settings)
-        for (instance, state) in zip(fresh.instances, states) where state != nil { instance.restore(state!) }
-        fresh.takeProgress(of: chain)
-        setProcess(fresh)
-        if recorder != nil && chain.settings.sampleRate != settings.sampleRate {
+        if recorder != nil && graph.settings.sampleRate != settings.sampleRate {
             options.onNotice?("the recording goes on at its old rate")
         }
-        fresh.activate()
-        let old = chain
-        chain = fresh
-        // The process thread is closed out of the old chain; from its next period on it sees the new one. It may hold the old
-        // one's address a little longer, so that goes only with the next.
-        shared.pointee.process = fresh.process
-        retired = old
-        events.drain(old)
-        old.deactivate()
+        try graph.restart(settings)
+        ch_store(&graph.process.pointee.gate, ProcessGate.open)
     }
 
     private func waitForClosedGate() {
         // A freewheeling or stalled server may take its time; without periods there is nobody to wait for.
-        for _ in 0..<100 where ch_load(&chain.process.pointee.gate) != ProcessGate.closed { cr_sleep(5_000_000) }
+        for _ in 0..<100 where ch_load(&graph.process.pointee.gate) != ProcessGate.closed { cr_sleep(5_000_000) }
     }
 }

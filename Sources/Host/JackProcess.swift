@@ -1,16 +1,17 @@
 import CHost
 
-// The JACK callback: brings JACK's buffers to the chain's and back. The same rules hold as in ProcessBlock.swift.
+// The JACK callback: brings JACK's buffers to the graph's and back. The same rules hold as in ProcessBlock.swift.
 
-/// What JACK's threads and the set-up thread share. The process thread finds the chain through it, so that a chain can be put in
-/// another's place.
+/// What JACK's threads and the set-up thread share.
 struct JackShared {
-    var process: UnsafeMutablePointer<Process>
+    let process: UnsafeMutablePointer<Process>
     /// Posted when the set-up thread has something to look at.
     var wake: OpaquePointer
     // Through ch_load and ch_store:
     var isShutDown: Int32 = 0
     var xruns: Int32 = 0
+    /// 1 when ports have come to the server, or gone.
+    var portsChanged: Int32 = 0
     var bufferSize: Int32 = 0
     var sampleRate: Int32 = 0
 }
@@ -21,48 +22,44 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
     let began = ch_now()
     let denormals = cr_flush_denormals()
     let process = shared.pointee.process
-    fetchBuffers(process, frames)
-    if ch_load(&process.pointee.gate) == ProcessGate.open {
+    // The gate first: who opens it has left the plan that belongs to it before.
+    let isOpen = ch_load(&process.pointee.gate) == ProcessGate.open
+    takePlan(process)
+    let plan = process.pointee.plan
+    fetchBuffers(plan, frames)
+    if isOpen {
         followFreewheel(process)
         followTransport(process)
         var from: UInt32 = 0
         while from < frames {
             let count = min(frames - from, process.pointee.maximumBlock)
-            readInputs(process, from, count)
+            readInputs(process, plan, from, count)
             processBlock(process, count)
-            writeOutputs(process, from, count)
+            writeOutputs(process, plan, from, count)
             from += count
             if process.pointee.transport.rolling { process.pointee.transport.frame += Int64(count) }
         }
     } else {
         _ = ch_exchange_if(&process.pointee.gate, ProcessGate.closing, ProcessGate.closed)
-        silenceOutputs(process, frames)
+        silenceOutputs(plan, frames)
     }
     cr_restore_denormals(denormals)
     countLoad(process, ch_now() &- began, frames)
 }
 
 @_noAllocation @_noLocks
-private func fetchBuffers(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
-    for i in 0..<process.pointee.inputCount {
-        let input = process.pointee.inputs + i
+private func fetchBuffers(_ plan: UnsafeMutablePointer<ProcessPlan>, _ frames: UInt32) {
+    for i in 0..<plan.pointee.inputCount {
+        let input = plan.pointee.inputs + i
         guard let port = input.pointee.jack else { continue }
         input.pointee.jackBuffer = ch_jack_buffer(port, frames)
         input.pointee.jackIndex = 0
-        if input.pointee.kind == .midi || input.pointee.channel >= 0 { continue }
-        // An optional port is NULL to the plugin while nothing is plugged in; another one rests at its default.
-        let isConnected = ch_jack_is_connected(port)
-        if input.pointee.optionalNode >= 0 {
-            if isConnected != input.pointee.isOptionalConnected {
-                let plugin = process.pointee.nodes[input.pointee.optionalNode].plugin
-                ch_plugin_connect(plugin, input.pointee.optionalPort, isConnected ? input.pointee.buffer : nil)
-                input.pointee.isOptionalConnected = isConnected
-            }
-        }
-        if !isConnected { input.pointee.jackBuffer = nil }
+        // An unconnected input rests at its value; an optional port gets to know of it.
+        input.pointee.isConnected = ch_jack_is_connected(port)
+        if !input.pointee.isConnected && input.pointee.kind != .midi { input.pointee.jackBuffer = nil }
     }
-    for i in 0..<process.pointee.outputCount {
-        let output = process.pointee.outputs + i
+    for i in 0..<plan.pointee.outputCount {
+        let output = plan.pointee.outputs + i
         guard let port = output.pointee.jack else { continue }
         output.pointee.jackBuffer = ch_jack_buffer(port, frames)
         if output.pointee.kind == .midi, let buffer = output.pointee.jackBuffer { ch_jack_clear_midi(buffer) }
@@ -72,10 +69,12 @@ private func fetchBuffers(_ process: UnsafeMutablePointer<Process>, _ frames: UI
 @_noAllocation @_noLocks
 private func followFreewheel(_ process: UnsafeMutablePointer<Process>) {
     let isFreewheeling = ch_load(&process.pointee.freewheelRequest) != 0
-    if isFreewheeling == process.pointee.isFreewheeling { return }
     process.pointee.isFreewheeling = isFreewheeling
-    for i in 0..<process.pointee.nodeCount {
-        if let worker = process.pointee.nodes[i].worker { ch_store(&worker.pointee.synchronous, isFreewheeling ? 1 : 0) }
+    // Every period: a plugin may have come since it began.
+    let plan = process.pointee.plan
+    for i in 0..<plan.pointee.stepCount {
+        guard let worker = plan.pointee.steps[i].node.pointee.worker else { continue }
+        ch_store(&worker.pointee.synchronous, isFreewheeling ? 1 : 0)
     }
 }
 
@@ -93,9 +92,11 @@ private func followTransport(_ process: UnsafeMutablePointer<Process>) {
 }
 
 @_noAllocation @_noLocks
-private func readInputs(_ process: UnsafeMutablePointer<Process>, _ from: UInt32, _ count: UInt32) {
-    for i in 0..<process.pointee.inputCount {
-        let input = process.pointee.inputs + i
+private func readInputs(
+    _ process: UnsafeMutablePointer<Process>, _ plan: UnsafeMutablePointer<ProcessPlan>, _ from: UInt32, _ count: UInt32
+) {
+    for i in 0..<plan.pointee.inputCount {
+        let input = plan.pointee.inputs + i
         if let sequence = input.pointee.sequence {
             ch_sequence_clear(sequence, process.pointee.urids)
             if let midi = input.pointee.jackBuffer {
@@ -126,23 +127,25 @@ private func addPlayer(
 }
 
 @_noAllocation @_noLocks
-private func writeOutputs(_ process: UnsafeMutablePointer<Process>, _ from: UInt32, _ count: UInt32) {
-    for i in 0..<process.pointee.outputCount {
-        let output = process.pointee.outputs + i
+private func writeOutputs(
+    _ process: UnsafeMutablePointer<Process>, _ plan: UnsafeMutablePointer<ProcessPlan>, _ from: UInt32, _ count: UInt32
+) {
+    for i in 0..<plan.pointee.outputCount {
+        let output = plan.pointee.outputs + i
         guard let destination = output.pointee.jackBuffer else { continue }
-        if let buffer = output.pointee.buffer {
-            cr_move(destination + Int(from) * 4, buffer, Int(count) * 4)
-        } else if let sequence = output.pointee.sequence {
-            let lost = ch_jack_write_midi(destination, from, count, sequence, process.pointee.urids)
+        if let mix = output.pointee.mix {
+            cr_move(destination + Int(from) * 4, mix.destination, Int(count) * 4)
+        } else if let merge = output.pointee.merge {
+            let lost = ch_jack_write_midi(destination, from, count, merge.destination, process.pointee.urids)
             process.pointee.meter.lostEvents += UInt64(lost)
         }
     }
 }
 
 @_noAllocation @_noLocks
-private func silenceOutputs(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
-    for i in 0..<process.pointee.outputCount {
-        let output = process.pointee.outputs + i
+private func silenceOutputs(_ plan: UnsafeMutablePointer<ProcessPlan>, _ frames: UInt32) {
+    for i in 0..<plan.pointee.outputCount {
+        let output = plan.pointee.outputs + i
         if output.pointee.kind != .midi, let buffer = output.pointee.jackBuffer { cr_zero(buffer, Int(frames) * 4) }
     }
 }

@@ -1,16 +1,23 @@
 import Foundation
 import TOMLKit
 
-/// A patch: plugins in a row with what they are set to, as a TOML text (docs/PATCHES.md).
+/// A patch: plugins, what they are set to and what connects them, as a TOML text (docs/PATCHES.md).
 public struct Patch: Sendable, Equatable {
     public var name: String?
     public var comment: String?
+    public var author: String?
     public var plugins: [PluginSetup] = []
+    /// Empty, or without a plugin's port among them: the plugins stand in a row.
+    public var connections: [PatchConnection] = []
+    public var transport: PatchTransport?
 
-    public init(name: String? = nil, comment: String? = nil, plugins: [PluginSetup]) {
+    public init(
+        name: String? = nil, comment: String? = nil, plugins: [PluginSetup], connections: [PatchConnection] = []
+    ) {
         self.name = name
         self.comment = comment
         self.plugins = plugins
+        self.connections = connections
     }
 
     /// Whether an argument names a patch file and not a plugin.

@@ -10,65 +10,199 @@ extension Patch {
         do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
             throw HostError.patch(file: file, line: error.source.begin.line, cause: error.description)
         }
-        let lines = PatchLines(text)
-        func fail(_ cause: String, _ key: String, plugin: Int? = nil) -> HostError {
-            .patch(file: file, line: lines.line(of: key, plugin: plugin), cause: cause)
-        }
-        self.init(plugins: [])
-        for key in table.keys {
-            switch key {
-            case "name", "comment":
-                guard let value = table[key]?.string else { throw fail("\(key) is a text in quotes", key) }
-                if key == "name" { name = value } else { comment = value }
-            case "plugin": break
-            default: throw fail("unknown key '\(key)' (a patch has name, comment and [[plugin]])", key)
-            }
-        }
-        guard let list = table["plugin"]?.array else {
-            throw fail(
-                table["plugin"] == nil ? "names no plugin: write [[plugin]] and uri = \"…\"" : "write [[plugin]], in double brackets",
-                "plugin")
-        }
-        for (index, value) in list.enumerated() {
-            guard let entry = value.table else { throw fail("write [[plugin]], in double brackets", "plugin") }
-            guard let uri = entry["uri"]?.string, !uri.isEmpty else {
-                throw fail("plugin \(index + 1) has no uri = \"…\"", "uri", plugin: index)
-            }
-            var setup = PluginSetup(uri: uri, folder: folder)
-            for key in entry.keys {
-                switch key {
-                case "uri": break
-                case "preset":
-                    guard let preset = entry[key]?.string else {
-                        throw fail("preset is a text in quotes", key, plugin: index)
-                    }
-                    setup.preset = preset
-                case "controls", "parameters":
-                    guard let settings = entry[key]?.table else {
-                        throw fail("\(key) is a table: [plugin.\(key)]", key, plugin: index)
-                    }
-                    for name in settings.keys {
-                        guard let text = settings[name].flatMap(Patch.text) else {
-                            throw fail("\(name) is a number, true, false or a text in quotes", name, plugin: index)
-                        }
-                        setup.settings.append(.init(key: name, value: text))
-                    }
-                default:
-                    throw fail(
-                        "unknown key '\(key)' (a plugin has uri, preset, controls and parameters)", key, plugin: index)
-                }
-            }
-            plugins.append(setup)
-        }
-        if plugins.isEmpty { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
+        var reader = PatchReader(file: file, folder: folder, lines: PatchLines(text))
+        self = try reader.read(table)
+    }
+}
+
+/// Goes through a parsed text and refuses what it does not know.
+private struct PatchReader {
+    let file: String
+    let folder: String
+    let lines: PatchLines
+    /// Where we are, to name the line of a mistake: which `[[list]]`, and its how manieth.
+    private var list: String?
+    private var index = 0
+
+    init(file: String, folder: String, lines: PatchLines) {
+        self.file = file
+        self.folder = folder
+        self.lines = lines
     }
 
-    private static func text(_ value: any TOMLValueConvertible) -> String? {
+    private func fail(_ cause: String, _ key: String) -> HostError {
+        .patch(file: file, line: lines.line(of: key, in: list, index: index), cause: cause)
+    }
+
+    mutating func read(_ table: TOMLTable) throws -> Patch {
+        var patch = Patch(plugins: [])
+        for key in table.keys {
+            switch key {
+            case "name": patch.name = try string(table, key)
+            case "comment": patch.comment = try string(table, key)
+            case "author": patch.author = try string(table, key)
+            case "plugin", "connection": break
+            case "transport": patch.transport = try transport(table)
+            default:
+                throw fail(
+                    "unknown key '\(key)' (a patch has name, comment, author, [[plugin]], [[connection]] and [transport])", key)
+            }
+        }
+        guard table["plugin"] != nil else { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
+        patch.plugins = try entries(table, "plugin").enumerated().map { try plugin($1, $0) }
+        if patch.plugins.isEmpty { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
+        patch.connections = try entries(table, "connection").enumerated().map { try connection($1, $0) }
+        try checkNames(patch.plugins)
+        return patch
+    }
+
+    private mutating func entries(_ table: TOMLTable, _ key: String) throws -> [TOMLTable] {
+        list = nil
+        guard let value = table[key] else { return [] }
+        guard let array = value.array else { throw fail("write [[\(key)]], in double brackets", key) }
+        return try array.map { entry in
+            guard let entry = entry.table else { throw fail("write [[\(key)]], in double brackets", key) }
+            return entry
+        }
+    }
+
+    private func string(_ table: TOMLTable, _ key: String) throws -> String {
+        guard let value = table[key]?.string else { throw fail("\(key) is a text in quotes", key) }
+        return value
+    }
+
+    private func number(_ table: TOMLTable, _ key: String, _ range: ClosedRange<Double>) throws -> Double {
+        guard let value = table[key]?.double ?? table[key]?.int.map(Double.init), range.contains(value) else {
+            throw fail("\(key) is a number from \(Patch.text(range.lowerBound)) to \(Patch.text(range.upperBound))", key)
+        }
+        return value
+    }
+
+    private func flag(_ table: TOMLTable, _ key: String) throws -> Bool {
+        guard let value = table[key]?.bool else { throw fail("\(key) is true or false", key) }
+        return value
+    }
+
+    /// A whole number, or the two ends of a range.
+    private func range(_ table: TOMLTable, _ key: String, _ limits: ClosedRange<Int>) throws -> ClosedRange<Int> {
+        let bounds: [Int]
+        if let one = table[key]?.int {
+            bounds = [one, one]
+        } else {
+            bounds = table[key]?.array?.compactMap(\.int) ?? []
+        }
+        guard bounds.count == 2, bounds[0] <= bounds[1], limits.contains(bounds[0]), limits.contains(bounds[1]) else {
+            throw fail("\(key) is [lowest, highest] within \(limits.lowerBound) to \(limits.upperBound)", key)
+        }
+        return bounds[0]...bounds[1]
+    }
+
+    // MARK: Plugins
+
+    private mutating func plugin(_ entry: TOMLTable, _ place: Int) throws -> PluginSetup {
+        (list, index) = ("plugin", place)
+        guard let uri = entry["uri"]?.string, !uri.isEmpty else {
+            throw fail("plugin \(place + 1) has no uri = \"…\"", "uri")
+        }
+        var setup = PluginSetup(uri: uri, folder: folder)
+        for key in entry.keys {
+            switch key {
+            case "uri": break
+            case "name": setup.name = try string(entry, key)
+            case "preset": setup.preset = try string(entry, key)
+            case "bypass": setup.isBypassed = try flag(entry, key)
+            case "channels": setup.midi.channels = try channels(entry, key)
+            case "keys": setup.midi.keys = try range(entry, key, 0...127)
+            case "transpose": setup.midi.transpose = Int(try number(entry, key, -127...127))
+            case "controls", "parameters":
+                guard let settings = entry[key]?.table else { throw fail("\(key) is a table: [plugin.\(key)]", key) }
+                for name in settings.keys {
+                    guard let text = settings[name].flatMap(Patch.text) else {
+                        throw fail("\(name) is a number, true, false or a text in quotes", name)
+                    }
+                    setup.settings.append(.init(key: name, value: text))
+                }
+            default:
+                throw fail(
+                    "unknown key '\(key)' (a plugin has uri, name, preset, bypass, channels, keys, transpose, controls and "
+                        + "parameters)", key)
+            }
+        }
+        return setup
+    }
+
+    private func channels(_ table: TOMLTable, _ key: String) throws -> Set<Int> {
+        let list = table[key]?.int.map { [$0] } ?? table[key]?.array?.compactMap(\.int) ?? []
+        let count = table[key]?.array?.count ?? 1
+        guard !list.isEmpty, list.count == count, list.allSatisfy({ (1...16).contains($0) }) else {
+            throw fail("\(key) is a MIDI channel from 1 to 16, or a list of them", key)
+        }
+        return Set(list)
+    }
+
+    private mutating func checkNames(_ plugins: [PluginSetup]) throws {
+        var seen: Set<String> = []
+        for (place, plugin) in plugins.enumerated() {
+            guard let name = plugin.name else { continue }
+            (list, index) = ("plugin", place)
+            if name.isEmpty || name.contains(where: { ":*?\"\n".contains($0) }) {
+                throw fail("'\(name)' is no name for a plugin: it has none of : * ? in it", "name")
+            }
+            if !seen.insert(name).inserted { throw fail("two plugins are called '\(name)'", "name") }
+        }
+    }
+
+    // MARK: Connections and transport
+
+    private mutating func connection(_ entry: TOMLTable, _ place: Int) throws -> PatchConnection {
+        (list, index) = ("connection", place)
+        var made = PatchConnection(from: "", to: "")
+        for key in entry.keys {
+            switch key {
+            case "from": made.from = try string(entry, key)
+            case "to": made.to = try string(entry, key)
+            case "gain": made.gain = Float(try number(entry, key, -1000...1000))
+            default: throw fail("unknown key '\(key)' (a connection has from, to and gain)", key)
+            }
+        }
+        if made.from.isEmpty || made.to.isEmpty {
+            throw fail("connection \(place + 1) has no \(made.from.isEmpty ? "from" : "to") = \"…\"", "connection")
+        }
+        return made
+    }
+
+    private mutating func transport(_ table: TOMLTable) throws -> PatchTransport {
+        list = nil
+        guard let entry = table["transport"]?.table else { throw fail("write [transport], in brackets", "transport") }
+        (list, index) = ("transport", 0)
+        defer { list = nil }
+        var made = PatchTransport()
+        for key in entry.keys {
+            switch key {
+            case "tempo": made.tempo = Float(try number(entry, key, 1...1000))
+            case "beats_per_bar": made.beatsPerBar = Float(try number(entry, key, 1...64))
+            case "beat_unit": made.beatUnit = Float(try number(entry, key, 1...64))
+            case "rolling": made.isRolling = try flag(entry, key)
+            default:
+                throw fail("unknown key '\(key)' (a transport has tempo, beats_per_bar, beat_unit and rolling)", key)
+            }
+        }
+        return made
+    }
+}
+
+extension Patch {
+    fileprivate static func text(_ value: any TOMLValueConvertible) -> String? {
         if let text = value.string { return text }
         if let flag = value.bool { return flag ? "true" : "false" }
         if let whole = value.int { return String(whole) }
         if let number = value.double { return String(number) }
         return nil
+    }
+
+    /// A number without needless decimals.
+    static func text(_ number: Double) -> String {
+        number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
     }
 }
 
@@ -78,18 +212,27 @@ private struct PatchLines {
 
     init(_ text: String) { lines = text.split(separator: "\n", omittingEmptySubsequences: false) }
 
-    func line(of key: String, plugin: Int?) -> Int? {
+    /// - Parameters:
+    ///   - list: the `[[list]]` or `[table]` that the key stands in; nil: anywhere.
+    ///   - index: which of the list's, from 0.
+    func line(of key: String, in list: String?, index: Int) -> Int? {
         var current = -1
+        var section: String?
         var header: Int?
         for (i, line) in lines.enumerated() {
             let bare = line.filter { !$0.isWhitespace && $0 != "\"" && $0 != "'" }
-            if bare.hasPrefix("[[plugin]]") {
-                current += 1
-                if current == plugin { header = i + 1 }
+            if bare.hasPrefix("[") {
+                let name = String(bare.drop { $0 == "[" }.prefix { $0 != "]" && $0 != "." })
+                if section != name && name != list { section = name }
+                if name == list {
+                    section = name
+                    if bare.hasPrefix("[[") || !bare.contains(".") && bare.hasPrefix("[\(name)]") { current += 1 }
+                    if current == index && header == nil { header = i + 1 }
+                }
             }
-            if let plugin, current != plugin { continue }
+            if let list, section != list || current != index { continue }
             if bare.hasPrefix(key + "=") || bare.hasPrefix("[\(key)]") || bare.hasPrefix("[[\(key)]]")
-                || bare.hasPrefix("[plugin.\(key)]") || bare.hasPrefix("{\(key)=") || bare.contains(",\(key)=")
+                || bare.hasPrefix("[\(list ?? "plugin").\(key)]") || bare.hasPrefix("{\(key)=") || bare.contains(",\(key)=")
                 || bare.contains("={\(key)=")
             {
                 return i + 1

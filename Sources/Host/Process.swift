@@ -1,16 +1,18 @@
 import CHost
 
 /// Everything the process thread touches, and nothing else: plain values and pointers, so that no reference is ever counted.
-/// Set-up (`Chain`, `JackHost`, `Renderer`) fills it in and frees it; `ProcessBlock.swift` and `JackProcess.swift` run it.
+/// Set-up (`Graph`, `JackHost`, `Renderer`) fills it in and frees it; `ProcessBlock.swift` and `JackProcess.swift` run it.
 /// Apart from the fields under "between threads", only the process thread reads or writes it while it runs.
 struct Process {
-    // The graph, in the order in which it runs
-    var nodes: UnsafeMutablePointer<ProcessNode>
-    var nodeCount = 0
-    var inputs: UnsafeMutablePointer<ProcessInput>
-    var inputCount = 0
-    var outputs: UnsafeMutablePointer<ProcessOutput>
-    var outputCount = 0
+    /// What runs, and in which order; exchanged by `takePlan` alone while the process runs.
+    var plan: UnsafeMutablePointer<ProcessPlan>
+    /// Frames since the plan was taken: the clock of its fades.
+    var planPosition: UInt64 = 0
+    /// A quarter of a sine in `fadeSteps` steps: the gain of what fades in; read backwards, of what fades out.
+    var fadeCurve: UnsafeMutablePointer<Float>
+    static let fadeSteps = 1024
+    /// Frames in which a bypass takes hold.
+    var bypassFrames: UInt32 = 0
     var urids: UnsafePointer<ch_urids>
     var forge: UnsafePointer<LV2_Atom_Forge>
     var sampleRate = 0.0
@@ -65,8 +67,134 @@ struct Process {
     var isFinished: Int32 = 0
     /// 1 while JACK freewheels.
     var freewheelRequest: Int32 = 0
-    /// Frames of latency from the chain's input to its output.
-    var latency: Int32 = 0
+    /// A plan to be taken at the beginning of the next period, or nil.
+    var pendingPlan: UnsafeMutableRawPointer?
+    /// The serial number of the plan that was taken last …
+    var takenPlan: Int32 = 0
+    /// … and of the last one whose fades are over.
+    var settledPlan: Int32 = 0
+    /// Counts the changes of plugins' latencies.
+    var latencyChanges: Int32 = 0
+}
+
+/// The graph, made ready for the process thread: nothing in it is looked up or sorted there. Made and freed by `GraphPlan`; what
+/// it points to beyond itself (nodes, buffers of the graph's ends, delay lines) goes on from plan to plan.
+struct ProcessPlan {
+    /// Plans are counted from 1.
+    var serial: Int32
+    /// The nodes in an order in which each comes after all that it hears.
+    var steps: UnsafeMutablePointer<ProcessStep>
+    var stepCount: Int
+    var inputs: UnsafeMutablePointer<ProcessInput>
+    var inputCount: Int
+    var outputs: UnsafeMutablePointer<ProcessOutput>
+    var outputCount: Int
+    /// Frames from the plan's first until its fades begin: what is new fills its delay lines and warms up meanwhile.
+    var fadeWait: UInt64
+    /// Frames that its fades take; 0: what is new is there at once.
+    var fadeLength: UInt64
+}
+
+/// One node's turn.
+struct ProcessStep {
+    var node: UnsafeMutablePointer<ProcessNode>
+    /// One for each audio and CV input.
+    var mixes: UnsafeMutablePointer<ProcessMix>
+    var mixCount: Int
+    /// One for each atom input that anything comes to.
+    var merges: UnsafeMutablePointer<ProcessMerge>
+    var mergeCount: Int
+    /// What stands in for the outputs while the plugin is bypassed, one for each audio output.
+    var bypasses: UnsafeMutablePointer<ProcessBypass>
+    var bypassCount: Int
+}
+
+/// `destination` = the sum of what its arcs bring, or `rest`.
+struct ProcessMix {
+    var destination: UnsafeMutablePointer<Float>
+    var arcs: UnsafeMutablePointer<ProcessArc>
+    var arcCount: Int
+    /// What it holds while nothing comes to it.
+    var rest: Float = 0
+    /// A `lv2:connectionOptional` port gets NULL while nothing is connected to it.
+    var optional: UnsafeMutablePointer<ProcessOptionalPort>?
+}
+
+/// How an arc's gain moves during its plan's fades.
+enum ProcessFade {
+    case steady, rising, falling
+}
+
+/// One way of audio or CV.
+struct ProcessArc {
+    var source: UnsafeMutablePointer<Float>
+    var gain: Float
+    var fade: ProcessFade
+    var delay: UnsafeMutablePointer<ProcessDelay>?
+    /// Which of the plan's inputs it comes from, or −1.
+    var input: Int
+}
+
+/// A ring of `length` samples: what goes in comes out `length` frames later.
+struct ProcessDelay {
+    var line: UnsafeMutablePointer<Float>
+    var length: Int
+    var at = 0
+}
+
+struct ProcessOptionalPort {
+    var plugin: ch_plugin
+    var port: UInt32
+    var buffer: UnsafeMutablePointer<Float>
+    var isConnected = false
+}
+
+/// The events that go to `destination`, in order of time, over what stands in it already.
+struct ProcessMerge {
+    var destination: UnsafeMutablePointer<LV2_Atom_Sequence>
+    /// Bytes in all.
+    var capacity: UInt32
+    var arcs: UnsafeMutablePointer<ProcessEventArc>
+    var arcCount: Int
+    /// The destination's channels and keys, or nil.
+    var filter: UnsafePointer<ch_midi_filter>?
+}
+
+/// One way of events.
+struct ProcessEventArc {
+    var source: UnsafeMutablePointer<LV2_Atom_Sequence>
+    var fade: ProcessFade
+    var delay: UnsafeMutablePointer<ProcessEventDelay>?
+    /// Events of every type, and not MIDI alone.
+    var takesAll: Bool
+    /// The next event to take, within one block.
+    var cursor: UnsafePointer<LV2_Atom_Event>?
+}
+
+/// Events that wait for their time.
+struct ProcessEventDelay {
+    /// `DelayedEvent`, then the bytes
+    var waiting: UnsafeMutablePointer<ch_ring>
+    /// Those that are due in this block.
+    var due: UnsafeMutablePointer<LV2_Atom_Sequence>
+    var capacity: UInt32
+    var frames: UInt64
+}
+
+struct DelayedEvent {
+    /// When it is due, in frames since the start.
+    var time: UInt64
+    var type: UInt32
+    var size: UInt32
+}
+
+/// `destination` = `source`, as late as the plugin would have been; silence without a source.
+struct ProcessBypass {
+    var source: UnsafeMutablePointer<Float>?
+    var destination: UnsafeMutablePointer<Float>
+    var delay: UnsafeMutablePointer<ProcessDelay>?
+    /// Where the delayed source stands.
+    var dry: UnsafeMutablePointer<Float>?
 }
 
 /// The states of `Process.gate`.
@@ -82,12 +210,12 @@ enum ProcessGate {
 enum ProcessCommand {
     /// `ControlCommand`
     static let control: UInt32 = 1
-    /// `UInt32` node, `UInt32` 0, then an atom with its header
+    /// `UnsafeMutablePointer<ProcessNode>`, then an atom with its header
     static let atom: UInt32 = 2
 }
 
 struct ControlCommand {
-    var node: UInt32
+    var node: UnsafeMutablePointer<ProcessNode>
     var port: UInt32
     var value: Float
 }
@@ -127,42 +255,50 @@ enum RecordMessage {
     static let gap: UInt32 = 2
 }
 
-/// One plugin instance.
+/// One plugin instance, with buffers of its own for all its ports: they are connected once, and stay as plans come and go.
 struct ProcessNode {
+    /// Which of the graph's nodes this is: never used twice.
+    var id: UInt32
     var plugin: ch_plugin
     var worker: UnsafeMutablePointer<ch_worker>?
     /// Control values by port index.
     var values: UnsafeMutablePointer<Float>
-    /// Audio inputs that take the mean of several sources.
-    var mixes: UnsafeMutablePointer<ProcessMix>
-    var mixCount = 0
     var atomInputs: UnsafeMutablePointer<ProcessAtomInput>
     var atomInputCount = 0
     var atomOutputs: UnsafeMutablePointer<ProcessAtomOutput>
     var atomOutputCount = 0
     /// Which of `atomInputs` takes the host's messages, or −1.
     var controlInput = -1
+    /// Which of `atomInputs` and `atomOutputs` carry the main MIDI, or −1.
+    var midiInput = -1
+    var midiOutput = -1
     var controlMeters: UnsafeMutablePointer<ProcessControlMeter>
     var controlMeterCount = 0
     var latencyValue: UnsafeMutablePointer<Float>?
     var freewheelValue: UnsafeMutablePointer<Float>?
     var tempoValue: UnsafeMutablePointer<Float>?
-}
+    /// Whether it stands in the present plan.
+    var isPlanned = false
+    /// 0: the plugin plays; 1: it is bypassed; between: a fade.
+    var bypassed: Float = 0
 
-/// `destination` = the mean of `sources`.
-struct ProcessMix {
-    var destination: UnsafeMutablePointer<Float>
-    var sources: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
-    var count: Int
+    // Between threads (through ch_load and ch_store)
+    /// Frames, as the plugin last told.
+    var latency: Int32 = 0
+    /// 1: to be bypassed by the host (a plugin that has `lv2:enabled` does it itself).
+    var bypassRequest: Int32 = 0
+    /// Time in the plugin: all of it, and the longest run.
+    var busyNanoseconds: UInt64 = 0
+    var worstNanoseconds: UInt64 = 0
+    var runs: UInt64 = 0
 }
 
 struct ProcessAtomInput {
     var sequence: UnsafeMutablePointer<LV2_Atom_Sequence>
     /// Bytes in all.
     var capacity: UInt32
-    /// Where its MIDI comes from, or nil.
-    var midi: UnsafeMutablePointer<LV2_Atom_Sequence>?
     var takesPosition: Bool
+    var takesMIDI: Bool
 }
 
 struct ProcessAtomOutput {
@@ -192,14 +328,12 @@ struct ProcessInput {
     /// MIDI.
     var sequence: UnsafeMutablePointer<LV2_Atom_Sequence>?
     var capacity: UInt32 = 0
-    /// Which of the chain's audio inputs this is, or −1.
+    /// Which of the graph's audio inputs this is, or −1.
     var channel = -1
-    /// What an unconnected CV input holds.
+    /// What an unconnected input holds.
     var rest: Float = 0
-    /// A `lv2:connectionOptional` port gets NULL while nothing is connected to it.
-    var optionalNode = -1
-    var optionalPort: UInt32 = 0
-    var isOptionalConnected = false
+    /// Whether anything is connected to it from outside.
+    var isConnected = false
     /// `jack_port_t`, its buffer in this period, and the next MIDI event to take from it.
     var jack: OpaquePointer?
     var jackBuffer: UnsafeMutableRawPointer?
@@ -209,9 +343,11 @@ struct ProcessInput {
 /// One way out of the graph.
 struct ProcessOutput {
     var kind: ProcessInput.Kind
-    var buffer: UnsafeMutablePointer<Float>?
-    var sequence: UnsafeMutablePointer<LV2_Atom_Sequence>?
-    /// Which of the chain's audio outputs this is, or −1.
+    /// Audio and CV: what is mixed into `mix.destination`.
+    var mix: ProcessMix?
+    /// MIDI: what is merged into `merge.destination`.
+    var merge: ProcessMerge?
+    /// Which of the graph's audio outputs this is, or −1.
     var channel = -1
     var jack: OpaquePointer?
     var jackBuffer: UnsafeMutableRawPointer?

@@ -3,15 +3,43 @@ import CHost
 // The process path. The compiler proves that nothing here allocates, locks or counts references; what the plugins do in their
 // run functions is their own promise.
 
+/// Takes a new plan, if there is one. At the beginning of a period, before anything of the old plan has been used.
+@_noAllocation @_noLocks
+func takePlan(_ process: UnsafeMutablePointer<Process>) {
+    if ch_load_pointer(&process.pointee.pendingPlan) == nil { return }
+    guard let pointer = ch_exchange_pointer(&process.pointee.pendingPlan, nil) else { return }
+    let old = process.pointee.plan
+    for i in 0..<old.pointee.stepCount { old.pointee.steps[i].node.pointee.isPlanned = false }
+    process.pointee.plan = pointer.assumingMemoryBound(to: ProcessPlan.self)
+    beginPlan(process)
+}
+
+/// The first steps of a plan that has just been put in place.
+@_noAllocation @_noLocks
+func beginPlan(_ process: UnsafeMutablePointer<Process>) {
+    let plan = process.pointee.plan
+    process.pointee.planPosition = 0
+    for i in 0..<plan.pointee.stepCount { plan.pointee.steps[i].node.pointee.isPlanned = true }
+    ch_store(&process.pointee.takenPlan, plan.pointee.serial)
+    if plan.pointee.fadeLength == 0 { ch_store(&process.pointee.settledPlan, plan.pointee.serial) }
+    cr_semaphore_post(process.pointee.wake)
+}
+
 /// Runs all plugins for `frames` frames, at most `maximumBlock`, on what stands in the inputs' buffers.
 @_noAllocation @_noLocks
 func processBlock(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
-    clearSequences(process)
+    let plan = process.pointee.plan
+    clearSequences(plan, process.pointee.urids)
     readCommands(process)
     sendPosition(process)
-    for i in 0..<process.pointee.nodeCount { runNode(process, i, frames) }
-    sumLatency(process)
+    var now = ch_now()
+    for i in 0..<plan.pointee.stepCount { runStep(process, plan.pointee.steps + i, frames, &now) }
+    for i in 0..<plan.pointee.outputCount {
+        if let mix = plan.pointee.outputs[i].mix { runMix(process, mix, frames) }
+        if plan.pointee.outputs[i].merge != nil { clearAndMerge(process, plan.pointee.outputs + i, frames) }
+    }
     tapOutputs(process, frames)
+    advanceFades(process, frames)
     if process.pointee.transport.rolling { process.pointee.expected.frame += Int64(frames) }
     process.pointee.position &+= UInt64(frames)
     if process.pointee.position >= process.pointee.limit && ch_load(&process.pointee.isFinished) == 0 {
@@ -21,12 +49,21 @@ func processBlock(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
 }
 
 @_noAllocation @_noLocks
-private func clearSequences(_ process: UnsafeMutablePointer<Process>) {
-    for i in 0..<process.pointee.nodeCount {
-        let node = process.pointee.nodes + i
-        for j in 0..<node.pointee.atomInputCount {
-            ch_sequence_clear(node.pointee.atomInputs[j].sequence, process.pointee.urids)
-        }
+private func advanceFades(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
+    let plan = process.pointee.plan
+    let end = plan.pointee.fadeWait &+ plan.pointee.fadeLength
+    if process.pointee.planPosition >= end { return }
+    process.pointee.planPosition &+= UInt64(frames)
+    if process.pointee.planPosition < end { return }
+    ch_store(&process.pointee.settledPlan, plan.pointee.serial)
+    cr_semaphore_post(process.pointee.wake)
+}
+
+@_noAllocation @_noLocks
+private func clearSequences(_ plan: UnsafeMutablePointer<ProcessPlan>, _ urids: UnsafePointer<ch_urids>) {
+    for i in 0..<plan.pointee.stepCount {
+        let node = plan.pointee.steps[i].node
+        for j in 0..<node.pointee.atomInputCount { ch_sequence_clear(node.pointee.atomInputs[j].sequence, urids) }
     }
 }
 
@@ -45,9 +82,14 @@ private func readCommands(_ process: UnsafeMutablePointer<Process>) {
         switch message.type {
         case ProcessCommand.control:
             let command = body.load(as: ControlCommand.self)
-            ch_store_float(process.pointee.nodes[Int(command.node)].values + Int(command.port), command.value)
+            ch_store_float(command.node.pointee.values + Int(command.port), command.value)
         case ProcessCommand.atom:
-            let node = process.pointee.nodes + Int(body.load(as: UInt32.self))
+            let node = body.load(as: UnsafeMutablePointer<ProcessNode>.self)
+            if !node.pointee.isPlanned {
+                // Its plan is on the way, or it has gone already.
+                if ch_load_pointer(&process.pointee.pendingPlan) != nil { return }
+                break
+            }
             if node.pointee.controlInput < 0 { break }
             let input = node.pointee.atomInputs + node.pointee.controlInput
             let type = body.load(fromByteOffset: 12, as: UInt32.self)
@@ -80,8 +122,9 @@ private func sendPosition(_ process: UnsafeMutablePointer<Process>) {
     let size = ch_position_write(
         buffer, process.pointee.forge, process.pointee.urids, &transport, process.pointee.sampleRate)
     let type = UnsafeRawPointer(buffer).load(fromByteOffset: 4, as: UInt32.self)
-    for i in 0..<process.pointee.nodeCount {
-        let node = process.pointee.nodes + i
+    let plan = process.pointee.plan
+    for i in 0..<plan.pointee.stepCount {
+        let node = plan.pointee.steps[i].node
         if now.has_tempo, let tempo = node.pointee.tempoValue { tempo.pointee = now.beats_per_minute }
         for j in 0..<node.pointee.atomInputCount where node.pointee.atomInputs[j].takesPosition {
             let input = node.pointee.atomInputs + j
@@ -93,18 +136,48 @@ private func sendPosition(_ process: UnsafeMutablePointer<Process>) {
 }
 
 @_noAllocation @_noLocks
-private func runNode(_ process: UnsafeMutablePointer<Process>, _ index: Int, _ frames: UInt32) {
-    let node = process.pointee.nodes + index
+private func runStep(
+    _ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePointer<ProcessStep>, _ frames: UInt32, _ now: inout UInt64
+) {
+    let node = step.pointee.node
     let urids = process.pointee.urids
-
-    for i in 0..<node.pointee.mixCount { mix(node.pointee.mixes[i], Int(frames)) }
-    for i in 0..<node.pointee.atomInputCount {
-        let input = node.pointee.atomInputs + i
-        if let midi = input.pointee.midi {
-            let lost = ch_sequence_copy_midi(input.pointee.sequence, input.pointee.capacity, midi, urids)
-            process.pointee.meter.lostEvents += UInt64(lost)
+    for i in 0..<step.pointee.mixCount { runMix(process, step.pointee.mixes[i], frames) }
+    for i in 0..<step.pointee.mergeCount { runMerge(process, step.pointee.merges[i], frames) }
+    let isBypassed = beginBypass(process, step, frames)
+    if isBypassed {
+        for i in 0..<node.pointee.atomOutputCount { ch_sequence_clear(node.pointee.atomOutputs[i].sequence, urids) }
+        passMIDI(process, node)
+    } else {
+        runPlugin(process, node, frames, &now)
+    }
+    endBypass(process, step, frames)
+    if isBypassed { return }
+    for i in 0..<node.pointee.controlMeterCount {
+        let meter = node.pointee.controlMeters + i
+        let value = meter.pointee.value.pointee
+        if value < meter.pointee.minimum { meter.pointee.minimum = value }
+        if value > meter.pointee.maximum { meter.pointee.maximum = value }
+        if process.pointee.tapsControls && value != meter.pointee.sent {
+            var event = ControlEvent(
+                time: process.pointee.position &+ UInt64(frames), node: node.pointee.id, meter: UInt32(i), value: value)
+            if ch_ring_write(process.pointee.events, ProcessEvent.control, &event, 20) {
+                meter.pointee.sent = value
+            } else {
+                process.pointee.meter.lostEvents += 1
+            }
         }
     }
+    for i in 0..<node.pointee.atomOutputCount where node.pointee.atomOutputs[i].notifies {
+        forwardPatchMessages(process, node.pointee.id, node.pointee.atomOutputs[i])
+    }
+    tellLatency(process, node)
+}
+
+@_noAllocation @_noLocks
+private func runPlugin(
+    _ process: UnsafeMutablePointer<Process>, _ node: UnsafeMutablePointer<ProcessNode>, _ frames: UInt32, _ now: inout UInt64
+) {
+    let urids = process.pointee.urids
     for i in 0..<node.pointee.atomOutputCount {
         let output = node.pointee.atomOutputs + i
         ch_sequence_offer(output.pointee.sequence, output.pointee.capacity, urids)
@@ -122,35 +195,22 @@ private func runNode(_ process: UnsafeMutablePointer<Process>, _ index: Int, _ f
             process.pointee.meter.lostEvents += 1
         }
     }
-    for i in 0..<node.pointee.controlMeterCount {
-        let meter = node.pointee.controlMeters + i
-        let value = meter.pointee.value.pointee
-        if value < meter.pointee.minimum { meter.pointee.minimum = value }
-        if value > meter.pointee.maximum { meter.pointee.maximum = value }
-        if process.pointee.tapsControls && value != meter.pointee.sent {
-            var event = ControlEvent(
-                time: process.pointee.position &+ UInt64(frames), node: UInt32(index), meter: UInt32(i), value: value)
-            if ch_ring_write(process.pointee.events, ProcessEvent.control, &event, 20) {
-                meter.pointee.sent = value
-            } else {
-                process.pointee.meter.lostEvents += 1
-            }
-        }
-    }
-    for i in 0..<node.pointee.atomOutputCount where node.pointee.atomOutputs[i].notifies {
-        forwardPatchMessages(process, UInt32(index), node.pointee.atomOutputs[i])
-    }
+    let end = ch_now()
+    let spent = end &- now
+    now = end
+    ch_store_u64(&node.pointee.busyNanoseconds, node.pointee.busyNanoseconds &+ spent)
+    if spent > node.pointee.worstNanoseconds { ch_store_u64(&node.pointee.worstNanoseconds, spent) }
+    ch_store_u64(&node.pointee.runs, node.pointee.runs &+ 1)
 }
 
 @_noAllocation @_noLocks
-private func mix(_ mix: ProcessMix, _ frames: Int) {
-    let gain = 1 / Float(mix.count)
-    let first = mix.sources[0]
-    for i in 0..<frames { mix.destination[i] = first[i] * gain }
-    for j in 1..<mix.count {
-        let source = mix.sources[j]
-        for i in 0..<frames { mix.destination[i] += source[i] * gain }
-    }
+private func tellLatency(_ process: UnsafeMutablePointer<Process>, _ node: UnsafeMutablePointer<ProcessNode>) {
+    guard let value = node.pointee.latencyValue?.pointee else { return }
+    let latency = value > 0 && value < 1e8 ? Int32(value) : 0
+    if latency == ch_load(&node.pointee.latency) { return }
+    ch_store(&node.pointee.latency, latency)
+    ch_store(&process.pointee.latencyChanges, ch_load(&process.pointee.latencyChanges) &+ 1)
+    cr_semaphore_post(process.pointee.wake)
 }
 
 @_noAllocation @_noLocks
@@ -175,19 +235,6 @@ private func forwardPatchMessages(
     }
 }
 
-@_noAllocation @_noLocks
-private func sumLatency(_ process: UnsafeMutablePointer<Process>) {
-    var latency: Int32 = 0
-    for i in 0..<process.pointee.nodeCount {
-        guard let value = process.pointee.nodes[i].latencyValue?.pointee, value > 0, value < 1e8 else { continue }
-        latency += Int32(value)
-    }
-    if latency != ch_load(&process.pointee.latency) {
-        ch_store(&process.pointee.latency, latency)
-        cr_semaphore_post(process.pointee.wake)
-    }
-}
-
 /// Meters and records what comes out.
 @_noAllocation @_noLocks
 private func tapOutputs(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
@@ -195,12 +242,13 @@ private func tapOutputs(_ process: UnsafeMutablePointer<Process>, _ frames: UInt
     let left = process.pointee.limit &- min(process.pointee.position, process.pointee.limit)
     let counted = UInt32(min(UInt64(frames), left))
     var channels: UInt32 = 0
-    for i in 0..<process.pointee.outputCount {
-        let output = process.pointee.outputs + i
-        if let buffer = output.pointee.buffer, output.pointee.channel >= 0 {
+    let plan = process.pointee.plan
+    for i in 0..<plan.pointee.outputCount {
+        let output = plan.pointee.outputs + i
+        if let buffer = output.pointee.mix?.destination, output.pointee.channel >= 0 {
             channels += 1
             meterLevel(process, buffer, Int(counted))
-        } else if let sequence = output.pointee.sequence {
+        } else if let sequence = output.pointee.merge?.destination {
             tapMIDI(process, sequence, UInt32(i), counted)
         }
     }
@@ -267,9 +315,10 @@ private func record(
         if ch_ring_write(recorder, RecordMessage.gap, &process.pointee.recordGap, 8) { process.pointee.recordGap = 0 }
     }
     if process.pointee.recordGap == 0 && ch_ring_begin(recorder, RecordMessage.audio, frames * channels * 4) {
-        for i in 0..<process.pointee.outputCount {
-            let output = process.pointee.outputs + i
-            if output.pointee.channel >= 0, let buffer = output.pointee.buffer {
+        let plan = process.pointee.plan
+        for i in 0..<plan.pointee.outputCount {
+            let output = plan.pointee.outputs + i
+            if output.pointee.channel >= 0, let buffer = output.pointee.mix?.destination {
                 ch_ring_append(recorder, buffer, frames * 4)
             }
         }

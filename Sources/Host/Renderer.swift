@@ -1,7 +1,7 @@
 import CHost
 import Foundation
 
-/// Runs a chain on files, without JACK: as fast as it goes, and the same bits every time.
+/// Runs a graph on files, without JACK: as fast as it goes, and the same bits every time.
 public struct Renderer {
     public struct Options: Sendable {
         /// Plays into the audio inputs.
@@ -16,13 +16,13 @@ public struct Renderer {
         public var tail = 1.0
         /// Goes on after that until the output has been silent for 0.3 s, for so many seconds at most; nil: does not.
         public var settles: Double?
-        /// Blocks of 0 frames to the chain's longest, drawn from this seed, and not all of one length.
+        /// Blocks of 0 frames to the graph's longest, drawn from this seed, and not all of one length.
         public var randomBlocks: UInt64?
         /// Beats a minute of the transport, which rolls from the start.
         public var tempo: Float = 120
         public var beatsPerBar: Float = 4
         public var beatUnit: Float = 4
-        /// Leaves out as many frames at the output's beginning as the chain says it is late.
+        /// Leaves out as many frames at the output's beginning as the graph says it is late.
         public var trimsLatency = false
 
         public init() {}
@@ -31,33 +31,33 @@ public struct Renderer {
     /// What came of it.
     public struct Result: Sendable {
         public var report: Report
-        /// The MIDI at the chain's outputs.
+        /// The MIDI at the graph's outputs.
         public var midi: [TimedMIDI]
-        /// Changes of the chain's control outputs.
+        /// Changes of the graph's control outputs.
         public var controls: [TimedControl]
     }
 
-    /// The settings that a chain must be made with to be rendered.
+    /// The settings that a graph must be made with to be rendered.
     public static func settings(sampleRate: Double, block: Int, hasRandomBlocks: Bool = false) -> ProcessSettings {
         ProcessSettings(
             sampleRate: sampleRate, minimumBlock: hasRandomBlocks ? 0 : 1, maximumBlock: block, nominalBlock: block,
             hasFixedBlock: false, isOffline: true)
     }
 
-    /// Renders the chain. It must be fresh: rendered once only.
+    /// Renders the graph. It must be fresh: rendered once only.
     ///
     /// - Parameter progress: called now and then with the share of the work that is done, 0 to 1.
-    /// - Throws: `HostError` if files do not fit the chain or cannot be written.
+    /// - Throws: `HostError` if files do not fit the graph or cannot be written.
     public static func render(
-        _ chain: Chain, _ options: Options, progress: ((Double) -> Void)? = nil
+        _ graph: Graph, _ options: Options, progress: ((Double) -> Void)? = nil
     ) throws -> Result {
-        let settings = chain.settings
-        let process = chain.process
-        let input = options.input?.mapped(to: chain.audioInputCount) ?? []
+        let settings = graph.settings
+        let process = graph.process
+        let input = options.input?.mapped(to: graph.audioInputCount) ?? []
         if let file = options.input {
-            guard chain.audioInputCount > 0 else { throw HostError.usage("these plugins take no audio input") }
+            guard graph.audioInputCount > 0 else { throw HostError.usage("these plugins take no audio input") }
             guard Double(file.sampleRate) == settings.sampleRate else {
-                throw HostError.usage("the input has \(file.sampleRate) Hz, the chain runs at \(Int(settings.sampleRate)) Hz")
+                throw HostError.usage("the input has \(file.sampleRate) Hz, the graph runs at \(Int(settings.sampleRate)) Hz")
             }
         }
         let inputFrames = input.first?.count ?? 0
@@ -68,28 +68,28 @@ public struct Renderer {
         let most = frames + Int(((options.settles ?? 0) * settings.sampleRate).rounded())
         process.pointee.limit = UInt64(most)
 
-        chain.activate()
-        defer { chain.deactivate() }
+        graph.activate()
+        defer { graph.deactivate() }
         let denormals = cr_flush_denormals()
         defer { cr_restore_denormals(denormals) }
 
         var skip = 0
         if options.trimsLatency {
-            skip = chain.askLatency()
+            skip = graph.askLatency()
             frames += skip
             process.pointee.limit += UInt64(skip)
         }
         let last = Int(process.pointee.limit)
         var recorder: Recorder?
         if let path = options.output {
-            guard chain.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output") }
+            guard graph.audioOutputCount > 0 else { throw HostError.usage("these plugins have no audio output") }
             recorder = try Recorder(
-                path: path, channelCount: chain.audioOutputCount, sampleRate: settings.sampleRate,
+                path: path, channelCount: graph.audioOutputCount, sampleRate: settings.sampleRate,
                 maximumBlock: settings.maximumBlock, seconds: 0, skip: skip)
             process.pointee.recorder = recorder!.ring
         }
         defer { process.pointee.recorder = nil }
-        let events = ChainEvents()
+        let events = GraphEvents()
         events.collectsMIDI = true
         process.pointee.tapsControls = true
         var random = SplitMix64(state: options.randomBlocks ?? 0)
@@ -100,19 +100,20 @@ public struct Renderer {
         while position < frames || position < last && silent < settling {
             var block = min(settings.maximumBlock, (position < frames ? frames : last) - position)
             if options.randomBlocks != nil { block = min(block, Int(random.next() % UInt64(settings.maximumBlock + 1))) }
-            fillInputs(chain, input, position, block, options.inputMIDI, &nextMIDI)
+            fillInputs(graph, input, position, block, options.inputMIDI, &nextMIDI)
             process.pointee.transport = ch_transport_at(
                 Int64(position), true, settings.sampleRate, options.tempo, options.beatsPerBar, options.beatUnit)
             processBlock(process, UInt32(block))
             recorder?.drain()
-            events.drain(chain)
+            events.drain(graph)
+            graph.advance()
             position += block
             if options.settles != nil { silent = isSilent(process, block) ? silent + block : 0 }
             progress?(min(1, Double(position) / Double(max(1, frames))))
         }
         try recorder?.finish()
 
-        var report = chain.report(events)
+        var report = graph.report(events)
         let elapsed = Double(ch_now() - began) / 1e9
         if elapsed > 0 { report.speed = report.seconds / elapsed }
         return Result(report: report, midi: events.midi, controls: events.controls)
@@ -120,21 +121,23 @@ public struct Renderer {
 
     /// Whether no output was louder than −90 dBFS.
     private static func isSilent(_ process: UnsafeMutablePointer<Process>, _ frames: Int) -> Bool {
-        for i in 0..<process.pointee.outputCount {
-            let output = process.pointee.outputs + i
-            guard output.pointee.channel >= 0, let buffer = output.pointee.buffer else { continue }
+        let plan = process.pointee.plan
+        for i in 0..<plan.pointee.outputCount {
+            let output = plan.pointee.outputs + i
+            guard output.pointee.channel >= 0, let buffer = output.pointee.mix?.destination else { continue }
             for frame in 0..<frames where !(abs(buffer[frame]) < 3.2e-5) { return false }
         }
         return true
     }
 
     private static func fillInputs(
-        _ chain: Chain, _ audio: [[Float]], _ position: Int, _ block: Int, _ midi: [TimedMIDI], _ nextMIDI: inout Int
+        _ graph: Graph, _ audio: [[Float]], _ position: Int, _ block: Int, _ midi: [TimedMIDI], _ nextMIDI: inout Int
     ) {
-        let process = chain.process
+        let process = graph.process
         var tookMIDI = false
-        for i in 0..<process.pointee.inputCount {
-            let input = process.pointee.inputs + i
+        let plan = process.pointee.plan
+        for i in 0..<plan.pointee.inputCount {
+            let input = plan.pointee.inputs + i
             if let buffer = input.pointee.buffer, input.pointee.channel >= 0 {
                 let source = audio.isEmpty ? [] : audio[input.pointee.channel]
                 let available = max(0, min(block, source.count - position))

@@ -24,7 +24,7 @@ public struct Report: Sendable, Codable, Equatable {
     public var midiEvents = 0
     /// Samples that were no number or infinite.
     public var brokenSamples = 0
-    /// Frames from the chain's input to its output.
+    /// Frames from the input to the output.
     public var latency = 0
     /// What JACK counted, whoever's fault it was …
     public var xruns = 0

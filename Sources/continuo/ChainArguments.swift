@@ -35,7 +35,7 @@ struct ChainArguments: ParsableArguments {
     @Option(name: .long, help: "Seconds after the input's end.")
     var tail = 1.0
 
-    @Flag(name: .customLong("trim-latency"), help: "Leaves the chain's latency out of the recording's beginning.")
+    @Flag(name: .customLong("trim-latency"), help: "Leaves the latency out of the recording's beginning.")
     var trimsLatency = false
 
     @Option(name: .customLong("save-state"), help: "Saves the plugins' state to a folder at the end.")
@@ -50,16 +50,25 @@ struct ChainArguments: ParsableArguments {
     @Flag(name: .long, help: "Prints the summary as JSON.")
     var json = false
 
-    /// The plugins to run, in order.
-    func setups() throws -> [PluginSetup] {
-        var setups: [PluginSetup] = []
+    /// What is to run: plugins and patches in a row, or one patch with connections of its own.
+    func patch() throws -> Patch {
+        var whole = Patch(plugins: [])
         for plugin in plugins {
             if Patch.isPatch(plugin) {
-                setups += try Patch(reading: plugin).plugins
+                let patch = try Patch(reading: plugin)
+                if plugins.count == 1 {
+                    whole = patch
+                } else if !patch.connections.isEmpty {
+                    throw HostError.usage("\(plugin) has connections of its own: it stands alone, and not in a row with others")
+                } else {
+                    whole.plugins += patch.plugins
+                    whole.transport = whole.transport ?? patch.transport
+                }
             } else {
-                setups.append(PluginSetup(uri: plugin))
+                whole.plugins.append(PluginSetup(uri: plugin))
             }
         }
+        var setups = whole.plugins
         for preset in preset {
             let (index, name) = try target(preset, setups.count)
             setups[index].preset = name
@@ -72,7 +81,8 @@ struct ChainArguments: ParsableArguments {
             setups[index].settings.append(
                 .init(key: String(assignment[..<equals]), value: String(assignment[assignment.index(after: equals)...])))
         }
-        return setups
+        whole.plugins = setups
+        return whole
     }
 
     func validate() throws {

@@ -52,7 +52,7 @@ struct HostCommand: ParsableCommand {
                 options.onTurn = { monitor.look(at: $0) }
                 options.onParameter = { monitor.tell($0) }
             }
-            let host = try JackHost(world: World(), setups: chain.setups(), options: options)
+            let host = try JackHost(world: World(), patch: chain.patch(), options: options)
             if Console.isInteractive { Console.say("\(host.summary); Ctrl-C ends it") }
             let result = try host.run()
             if let folder = chain.saveState { try host.saveStates(to: folder) }

@@ -35,7 +35,7 @@ struct Instruments {
         _ world: World, _ setup: PluginSetup, rate: Double, bar: ProgressBar?, from: Double = 0, share: Double = 1,
         configure: (inout Renderer.Options) -> Void
     ) throws -> Outcome {
-        let chain = try Chain(world: world, setups: [setup], settings: Renderer.settings(sampleRate: rate, block: 256))
+        let chain = try Graph(world: world, setups: [setup], settings: Renderer.settings(sampleRate: rate, block: 256))
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("continuo-\(UUID().uuidString).wav").path
         defer { try? FileManager.default.removeItem(atPath: file) }
         var options = Renderer.Options()

@@ -44,11 +44,12 @@ struct RenderCommand: ParsableCommand {
             }
             options.tail = chain.tail
             options.randomBlocks = randomBlocks
-            options.tempo = chain.tempo ?? 120
+            let patch = try chain.patch()
+            options.tempo = chain.tempo ?? patch.transport?.tempo ?? 120
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
             options.trimsLatency = chain.trimsLatency
-            let made = try Chain(
-                world: World(), setups: chain.setups(),
+            let made = try Graph(
+                world: World(), patch: patch,
                 settings: Renderer.settings(sampleRate: sampleRate, block: block, hasRandomBlocks: randomBlocks != nil))
             let result = try Renderer.render(made, options)
             if let folder = chain.saveState { try made.saveStates(to: folder) }

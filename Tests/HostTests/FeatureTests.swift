@@ -58,7 +58,7 @@ import Testing
 
     private func message(_ probe: ProbePlugin) -> String {
         do {
-            _ = try Chain(
+            _ = try Graph(
                 world: probe.world, setups: [PluginSetup(ProbePlugin.uri)],
                 settings: Renderer.settings(sampleRate: 48000, block: 64))
             return "accepted"

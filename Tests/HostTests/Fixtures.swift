@@ -53,7 +53,7 @@ func render(
     var options = Renderer.Options()
     options.tail = 0
     configure(&options)
-    let chain = try Chain(
+    let chain = try Graph(
         world: world, setups: setups,
         settings: Renderer.settings(sampleRate: rate, block: block, hasRandomBlocks: options.randomBlocks != nil))
     if chain.audioOutputCount > 0 { options.output = scratch.file("out.wav") }

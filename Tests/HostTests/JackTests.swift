@@ -11,7 +11,7 @@ import Testing
     /// A WAV for tests that have to give the program a file.
     private func write(_ sound: SoundFile, to path: String) throws {
         // By way of a render through an amplifier at 0 dB, which changes nothing.
-        let chain = try Chain(
+        let chain = try Graph(
             world: World(), setups: [PluginSetup(Example.amp)],
             settings: Renderer.settings(sampleRate: Double(sound.sampleRate), block: 512))
         var options = Renderer.Options()

@@ -36,6 +36,15 @@ import Testing
         ("[[plugin]]\nuri = \"a\"\npreset = 1", "t.toml:3: preset is a text"),
         ("[[plugin]]\nuri = \"a\"\ncontrols = 1", "t.toml:3: controls is a table"),
         ("[[plugin]]\nuri = \"a\"\n[plugin.controls]\ngain = [1]", "t.toml:4: gain is a number"),
+        ("[[plugin]]\nuri = \"a\"\nname = \"x:y\"", "t.toml:3: 'x:y' is no name"),
+        ("[[plugin]]\nuri = \"a\"\nname = \"x\"\n[[plugin]]\nuri = \"b\"\nname = \"x\"", "t.toml:6: two plugins are called 'x'"),
+        ("[[plugin]]\nuri = \"a\"\nkeys = [60, 50]", "t.toml:3: keys is [lowest, highest]"),
+        ("[[plugin]]\nuri = \"a\"\nchannels = [0]", "t.toml:3: channels is a MIDI channel from 1 to 16"),
+        ("[[plugin]]\nuri = \"a\"\n[[connection]]\nfrom = \"in\"\n", "t.toml:3: connection 1 has no to"),
+        ("[[plugin]]\nuri = \"a\"\n[[connection]]\nfrom = \"in\"\nto = \"a:in\"\nvia = 1", "t.toml:6: unknown key 'via'"),
+        ("[[plugin]]\nuri = \"a\"\n[transport]\ntempo = 0", "t.toml:4: tempo is a number from 1 to 1000"),
+        ("[[plugin]]\nuri = \"a\"\n[transport]\nswing = 0", "t.toml:4: unknown key 'swing'"),
+        ("transport = 1\n[[plugin]]\nuri = \"a\"", "t.toml:1: write [transport]"),
     ]) func mistakesAreNamedWithTheirLine(text: String, expected: String) throws {
         do {
             _ = try Patch(parsing: text, file: "t.toml", folder: "/")

@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func inputThatDoesNotFitIsRefused() throws {
-        #expect(throws: HostError.usage("the input has 44100 Hz, the chain runs at 48000 Hz")) {
+        #expect(throws: HostError.usage("the input has 44100 Hz, the graph runs at 48000 Hz")) {
             try render([PluginSetup(Example.amp)]) { $0.input = sine(rate: 44100) }
         }
         #expect(throws: HostError.usage("these plugins take no audio input")) {

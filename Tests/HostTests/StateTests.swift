@@ -50,7 +50,7 @@ import Testing
         let path = try sampleFile(scratch, value: 0.25)
         let world = World()
         let settings = Renderer.settings(sampleRate: 48000, block: 256)
-        let chain = try Chain(world: world, setups: [PluginSetup(Example.sampler, ["sample": path])], settings: settings)
+        let chain = try Graph(world: world, setups: [PluginSetup(Example.sampler, ["sample": path])], settings: settings)
         var options = Renderer.Options()
         options.seconds = 0.1
         _ = try Renderer.render(chain, options)
@@ -68,7 +68,7 @@ import Testing
     @Test func controlsAreSavedAndRestored() throws {
         let scratch = try ScratchFolder()
         let world = World()
-        let chain = try Chain(
+        let chain = try Graph(
             world: world, setups: [PluginSetup(Example.amp, ["gain": "-17.5"])],
             settings: Renderer.settings(sampleRate: 48000, block: 64))
         try chain.instances[0].saveState(to: scratch.file("quiet"), label: "Quiet")
@@ -82,7 +82,7 @@ import Testing
     @Test func savedStateIsAPresetForOtherHosts() throws {
         let scratch = try ScratchFolder()
         let world = World()
-        let chain = try Chain(
+        let chain = try Graph(
             world: world, setups: [PluginSetup(Example.amp, ["gain": "-9"])],
             settings: Renderer.settings(sampleRate: 48000, block: 64))
         try chain.instances[0].saveState(to: scratch.file("a.lv2"), label: "A label")
@@ -95,8 +95,8 @@ import Testing
     /// Whether time stands still for a plugin is for the host to say, not for a state saved in another moment.
     @Test func freewheelingIsNoSetting() throws {
         let probe = try ProbePlugin()
-        func chain(_ setup: PluginSetup) throws -> Chain {
-            try Chain(world: probe.world, setups: [setup], settings: Renderer.settings(sampleRate: 48000, block: 64))
+        func chain(_ setup: PluginSetup) throws -> Graph {
+            try Graph(world: probe.world, setups: [setup], settings: Renderer.settings(sampleRate: 48000, block: 64))
         }
         let folder = probe.scratch.file("saved")
         try chain(PluginSetup(ProbePlugin.uri, ["delay": "12"])).instances[0].saveState(to: folder)
@@ -118,7 +118,7 @@ import Testing
         let values = [
             "bool": "true", "int": "-42", "long": "5000000000", "float": "0.5", "double": "0.125", "string": "hello", "path": file,
         ]
-        let chain = try Chain(
+        let chain = try Graph(
             world: world, setups: [PluginSetup(Example.params, values)],
             settings: Renderer.settings(sampleRate: 48000, block: 256))
         var options = Renderer.Options()
@@ -133,7 +133,7 @@ import Testing
 
     private func message(_ setup: PluginSetup, world: World = World()) -> String? {
         do {
-            _ = try Chain(world: world, setups: [setup], settings: Renderer.settings(sampleRate: 48000, block: 64))
+            _ = try Graph(world: world, setups: [setup], settings: Renderer.settings(sampleRate: 48000, block: 64))
             return nil
         } catch {
             return "\(error)"

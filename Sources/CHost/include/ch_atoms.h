@@ -92,6 +92,63 @@ CR_REALTIME uint32_t ch_sequence_copy_midi(
     return lost;
 }
 
+/// Which channels and keys a plugin hears.
+typedef struct {
+    uint16_t channels;     ///< bit c: channel c, from 0
+    uint8_t lowest_key;    ///< of notes and their pressure
+    uint8_t highest_key;
+    int8_t transpose;      ///< semitones, after the key range
+} ch_midi_filter;
+
+/// Whether a MIDI message passes a filter; `bytes` (at least 3) gets it as it is to arrive.
+CR_REALTIME bool ch_midi_pass(const ch_midi_filter* filter, const uint8_t* message, uint32_t size, uint8_t* bytes) {
+    if (size == 0 || size > 3 || message[0] >= 0xF0) return true;
+    if (!(filter->channels >> (message[0] & 0x0F) & 1)) return false;
+    const uint8_t kind = message[0] & 0xF0;
+    if (size < 3 || kind < 0x80 || kind > 0xA0) return true;
+    if (message[1] < filter->lowest_key || message[1] > filter->highest_key) return false;
+    const int key = message[1] + filter->transpose;
+    if (key < 0 || key > 127) return false;
+    bytes[1] = (uint8_t)key;
+    return true;
+}
+
+/// Appends an event that is one of a filter's, or drops it; false if it does not fit.
+CR_REALTIME bool ch_sequence_append_filtered(
+    LV2_Atom_Sequence* to, uint32_t capacity, const LV2_Atom_Event* event, const ch_midi_filter* filter,
+    const ch_urids* urids) {
+    const uint8_t* body = ch_event_body(event);
+    uint8_t bytes[4] = {0, 0, 0, 0};
+    if (filter && event->body.type == urids->midi_event && event->body.size <= 3) {
+        memcpy(bytes, body, event->body.size);
+        if (!ch_midi_pass(filter, body, event->body.size, bytes)) return true;
+        body = bytes;
+    }
+    return ch_sequence_append(to, capacity, event->time.frames, event->body.type, event->body.size, body);
+}
+
+/// From `event` on, the first that is MIDI, or the first of all.
+CR_REALTIME const LV2_Atom_Event* ch_sequence_seek(
+    const LV2_Atom_Sequence* sequence, const LV2_Atom_Event* event, bool takes_all, const ch_urids* urids) {
+    while (event && !takes_all && event->body.type != urids->midi_event) event = ch_sequence_next(sequence, event);
+    return event;
+}
+
+/// Time of an event in frames from the block's start.
+CR_REALTIME int64_t ch_event_time(const LV2_Atom_Event* event) { return event->time.frames; }
+
+/// Appends "all notes off" and "pedal up" on all channels; the number of events that did not fit.
+CR_REALTIME uint32_t ch_sequence_silence(LV2_Atom_Sequence* sequence, uint32_t capacity, const ch_urids* urids) {
+    uint32_t lost = 0;
+    for (uint8_t channel = 0; channel < 16; ++channel) {
+        const uint8_t pedal[3] = {(uint8_t)(0xB0 | channel), 64, 0};
+        const uint8_t notes[3] = {(uint8_t)(0xB0 | channel), 123, 0};
+        lost += !ch_sequence_append(sequence, capacity, 0, urids->midi_event, 3, pedal);
+        lost += !ch_sequence_append(sequence, capacity, 0, urids->midi_event, 3, notes);
+    }
+    return lost;
+}
+
 /// Whether an event is a patch message (Set, Put, Ack, Error) that tells somebody something.
 CR_REALTIME bool ch_event_is_patch(const LV2_Atom_Event* event, const ch_urids* urids) {
     if (event->body.type != urids->atom_object && event->body.type != urids->atom_blank) return false;

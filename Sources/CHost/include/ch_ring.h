@@ -86,6 +86,11 @@ CR_REALTIME void ch_ring_drop(ch_ring* ring, ch_message message) {
     __atomic_store_n(&ring->consumed, next, __ATOMIC_RELEASE);
 }
 
+/// Whether all that was sent has been taken.
+CR_REALTIME bool ch_ring_is_empty(const ch_ring* ring) {
+    return __atomic_load_n(&ring->consumed, __ATOMIC_ACQUIRE) == __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE);
+}
+
 // MARK: Flags between threads
 
 CR_REALTIME int32_t ch_load(const int32_t* value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
@@ -95,6 +100,8 @@ CR_REALTIME bool ch_exchange_if(int32_t* value, int32_t from, int32_t to) {
 }
 CR_REALTIME uint64_t ch_load_u64(const uint64_t* value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
 CR_REALTIME void ch_store_u64(uint64_t* value, uint64_t to) { __atomic_store_n(value, to, __ATOMIC_RELEASE); }
+CR_REALTIME void* ch_load_pointer(void* const* value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
+CR_REALTIME void* ch_exchange_pointer(void** value, void* to) { return __atomic_exchange_n(value, to, __ATOMIC_ACQ_REL); }
 /// A float that one thread writes and another looks at (control ports).
 CR_REALTIME float ch_load_float(const float* value) {
     float result;

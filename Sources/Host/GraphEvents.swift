@@ -15,7 +15,7 @@ public struct TimedMIDI: Sendable, Equatable {
 /// A control output's new value, in frames since the start.
 public struct TimedControl: Sendable, Equatable {
     public var time: Int
-    /// Which plugin of the chain, from 0.
+    /// Which plugin of the graph, from 0.
     public var plugin: Int
     public var symbol: String
     public var value: Float
@@ -29,7 +29,7 @@ public struct ParameterChange: Sendable, Equatable {
 }
 
 /// What the process thread sent, taken on the set-up thread.
-final class ChainEvents {
+final class GraphEvents {
     private(set) var midi: [TimedMIDI] = []
     /// Changes of control outputs, where the process taps them.
     private(set) var controls: [TimedControl] = []
@@ -40,35 +40,37 @@ final class ChainEvents {
     var onParameter: ((ParameterChange) -> Void)?
     private var body = [UInt64](repeating: 0, count: 8192)
 
-    func drain(_ chain: Chain) {
-        let ring = chain.process.pointee.events
+    func drain(_ graph: Graph) {
+        let ring = graph.process.pointee.events
         var message = ch_message()
         while ch_ring_peek(ring, &message) {
             let size = Int(message.size)
             if body.count * 8 < size { body = [UInt64](repeating: 0, count: size / 8 + 1) }
             body.withUnsafeMutableBytes { bytes in
                 ch_ring_copy(ring, 0, bytes.baseAddress!, message.size)
-                take(message.type, UnsafeRawBufferPointer(rebasing: bytes.prefix(size)), chain)
+                take(message.type, UnsafeRawBufferPointer(rebasing: bytes.prefix(size)), graph)
             }
             ch_ring_drop(ring, message)
         }
     }
 
-    private func take(_ type: UInt32, _ bytes: UnsafeRawBufferPointer, _ chain: Chain) {
+    private func take(_ type: UInt32, _ bytes: UnsafeRawBufferPointer, _ graph: Graph) {
         switch type {
         case ProcessEvent.midi:
             guard collectsMIDI else { return }
             let header = bytes.load(as: MIDIEventHeader.self)
             midi.append(TimedMIDI(time: Int(header.time), bytes: Array(bytes[16..<(16 + Int(header.size))])))
         case ProcessEvent.atom:
-            takePatch(Int(bytes.load(as: UInt32.self)), (bytes.baseAddress! + 8).assumingMemoryBound(to: LV2_Atom.self), chain)
+            takePatch(bytes.load(as: UInt32.self), (bytes.baseAddress! + 8).assumingMemoryBound(to: LV2_Atom.self), graph)
         case ProcessEvent.control:
             let event = bytes.load(as: ControlEvent.self)
-            let meter = chain.process.pointee.nodes[Int(event.node)].controlMeters[Int(event.meter)]
+            guard let index = graph.nodes.firstIndex(where: { $0.id == event.node }) else { return }
+            let node = graph.nodes[index]
+            let meter = node.process.pointee.controlMeters[Int(event.meter)]
             controls.append(
                 TimedControl(
-                    time: Int(event.time), plugin: Int(event.node),
-                    symbol: chain.instances[Int(event.node)].description.ports[Int(meter.port)].symbol, value: event.value))
+                    time: Int(event.time), plugin: index, symbol: node.description.ports[Int(meter.port)].symbol,
+                    value: event.value))
         case UInt32(ch_log_message):
             let line = String(cString: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
             FileHandle.standardError.write(Data((line + "\n").utf8))
@@ -76,20 +78,21 @@ final class ChainEvents {
         }
     }
 
-    private func takePatch(_ plugin: Int, _ atom: UnsafePointer<LV2_Atom>, _ chain: Chain) {
+    private func takePatch(_ id: UInt32, _ atom: UnsafePointer<LV2_Atom>, _ graph: Graph) {
+        guard let plugin = graph.nodes.firstIndex(where: { $0.id == id }) else { return }
         final class Found { var values: [(LV2_URID, UnsafePointer<LV2_Atom>)] = [] }
         let found = Found()
         ch_patch_read(
-            atom, chain.world.urids.known,
+            atom, graph.world.urids.known,
             { context, property, value in
                 Unmanaged<Found>.fromOpaque(context!).takeUnretainedValue().values.append((property, value!))
             }, Unmanaged.passUnretained(found).toOpaque())
         for (property, value) in found.values {
-            guard let uri = chain.world.urids.uri(of: property) else { continue }
-            let description = chain.instances[plugin].description
+            guard let uri = graph.world.urids.uri(of: property) else { continue }
+            let description = graph.nodes[plugin].description
             let name = description.parameters.first { $0.uri == uri }?.symbol ?? uri
-            let text = chain.world.urids.describe(value)
-            let prefix = chain.instances.count > 1 ? "\(plugin + 1) " : ""
+            let text = graph.world.urids.describe(value)
+            let prefix = graph.nodes.count > 1 ? "\(plugin + 1) " : ""
             if parameters["\(prefix)\(name)"] == text { continue }
             parameters["\(prefix)\(name)"] = text
             onParameter?(ParameterChange(plugin: plugin, property: name, value: text))

@@ -1,9 +1,9 @@
 import CHost
 import Foundation
 
-extension Chain {
-    /// What has been counted so far. The chain must not be running.
-    func report(_ events: ChainEvents) -> Report {
+extension Graph {
+    /// What has been counted so far. The graph must not be running.
+    func report(_ events: GraphEvents) -> Report {
         let meter = process.pointee.meter
         var report = Report()
         report.seconds = Double(min(process.pointee.position, process.pointee.limit)) / settings.sampleRate
@@ -19,15 +19,14 @@ extension Chain {
         report.latency = latency
         report.lostEvents = Int(meter.lostEvents)
         report.lostFrames = Int(meter.lostFrames)
-        for (i, instance) in instances.enumerated() {
-            let node = process.pointee.nodes[i]
-            for j in 0..<node.controlMeterCount {
-                let meter = node.controlMeters[j]
-                let port = instance.description.ports[Int(meter.port)]
+        for node in nodes {
+            for j in 0..<node.process.pointee.controlMeterCount {
+                let meter = node.process.pointee.controlMeters[j]
+                let port = node.description.ports[Int(meter.port)]
                 guard meter.minimum <= meter.maximum else { continue }
                 report.controlOutputs.append(
                     .init(
-                        plugin: instance.description.name, symbol: port.symbol, minimum: Double(meter.minimum),
+                        plugin: node.description.name, symbol: port.symbol, minimum: Double(meter.minimum),
                         maximum: Double(meter.maximum), last: Double(meter.value.pointee), unit: port.unit))
             }
         }

@@ -1,0 +1,394 @@
+import CHost
+
+/// Plugins and what connects them, ready to run, and to be changed while they run.
+///
+/// Used on the set-up thread. A change is made on this side first; the next plan (`GraphPlan`) then has it, which the process
+/// thread takes at the beginning of a period. What a plan leaves behind is freed here when the process thread has let go of it.
+public final class Graph {
+    /// The plugins, in the order in which they came.
+    public private(set) var nodes: [GraphNode] = []
+    public private(set) var settings: ProcessSettings
+    /// Frames of a fade when something changes while it runs; 0: changes are sudden.
+    public var fadeFrames: Int
+    let world: World
+    let process: UnsafeMutablePointer<Process>
+    var wiring = GraphWiring()
+    /// Gives an end its port in the outside world, and takes it away.
+    var registerEnd: ((GraphEnd) throws -> Void)?
+    var unregisterEnd: ((GraphEnd) -> Void)?
+
+    /// What the process thread posts, unless somebody gives it another.
+    private let wake: OpaquePointer
+    private let memory = ProcessMemory()
+    /// The plan that was handed over last.
+    private(set) var plan: GraphPlan
+    private var serial: Int32 = 0
+    /// Whether a process thread runs it, so that plans must be handed over.
+    private(set) var isRunning = false
+    private var isActive = false
+    /// Whether the present plan is not what it should be.
+    private var isStale = false
+    private var seenLatencyChanges: Int32 = 0
+    /// What is freed when plan `serial` has been taken.
+    private var retired: [(serial: Int32, plan: GraphPlan, nodes: [GraphNode], ends: [GraphEnd])] = []
+    /// Frames that the next plan's fades wait at least.
+    private var warmFrames = 0
+    private var nextID: UInt32 = 1
+
+    private static let commandBytes: UInt32 = 256 << 10
+    private static let eventBytes: UInt32 = 1 << 20
+    /// 20 ms: too short to be heard as a fade, long enough not to be heard as a click.
+    static let fadeSeconds = 0.02
+
+    /// A graph of nothing.
+    public init(world: World, settings: ProcessSettings) {
+        self.world = world
+        self.settings = settings
+        fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
+        wake = cr_semaphore_make()
+        plan = GraphPlan(
+            serial: 0, nodes: [], wiring: GraphWiring(), previous: nil,
+            context: .init(urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: 0, warmFrames: 0))
+        process = .allocate(capacity: 1)
+        process.initialize(
+            to: Process(
+                plan: plan.pointer, fadeCurve: memory.floats(Process.fadeSteps + 1),
+                urids: UnsafePointer(world.urids.known), forge: UnsafePointer(world.urids.forge),
+                commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
+                scratch: memory.allocate(Int(Graph.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake))
+        for step in 0...Process.fadeSteps {
+            process.pointee.fadeCurve[step] = cr_sin(Float(step) / Float(Process.fadeSteps) * .pi / 2)
+        }
+        process.pointee.fadeCurve[Process.fadeSteps] = 1
+        process.pointee.sampleRate = settings.sampleRate
+        process.pointee.maximumBlock = UInt32(settings.maximumBlock)
+        process.pointee.bypassFrames = UInt32(fadeFrames)
+        process.pointee.scratchCapacity = Graph.commandBytes
+        process.pointee.isFreewheeling = settings.isOffline
+        process.pointee.meter.loads = memory.allocate(ProcessMeter.loadBins * 8).assumingMemoryBound(to: UInt64.self)
+    }
+
+    /// Loads plugins in a row, and sets them (default state, then preset, then settings).
+    ///
+    /// - Throws: `HostError` for the first plugin that cannot be had as asked.
+    public convenience init(world: World, setups: [PluginSetup], settings: ProcessSettings) throws {
+        try self.init(world: world, patch: Patch(plugins: setups), settings: settings)
+    }
+
+    /// Loads a patch.
+    ///
+    /// - Throws: `HostError` for the first thing in it that cannot be had as asked.
+    public convenience init(world: World, patch: Patch, settings: ProcessSettings) throws {
+        guard !patch.plugins.isEmpty else { throw HostError.usage("no plugin given") }
+        self.init(world: world, settings: settings)
+        try load(patch)
+    }
+
+    deinit {
+        for node in nodes + retired.flatMap(\.nodes) { node.instance.deactivate() }
+        ch_ring_free(process.pointee.commands)
+        ch_ring_free(process.pointee.events)
+        cr_semaphore_free(wake)
+        process.deallocate()
+    }
+
+    public var instances: [PluginInstance] { nodes.map(\.instance) }
+    /// The ways into the graph and out of it.
+    public var inputs: [GraphEnd] { wiring.inputs }
+    public var outputs: [GraphEnd] { wiring.outputs }
+    /// Audio inputs and outputs, side ways aside.
+    public var audioInputCount: Int { wiring.inputs.count { $0.isMain && $0.kind == .audio } }
+    public var audioOutputCount: Int { wiring.outputs.count { $0.isMain && $0.kind == .audio } }
+    /// Frames of latency, from the plugins' own reports: of a row the sum, else the longest way.
+    public var latency: Int { GraphPlan.timing(nodes, wiring).latency }
+
+    public func node(named name: String) -> GraphNode? { nodes.first { $0.name == name } }
+    func node(id: UInt32) -> GraphNode? { nodes.first { $0.id == id } ?? retired.lazy.flatMap(\.nodes).first { $0.id == id } }
+
+    // MARK: Running
+
+    public func activate() {
+        isActive = true
+        for node in nodes { start(node) }
+        if !wiring.isRow && !isRunning { install() }
+    }
+
+    public func deactivate() {
+        isActive = false
+        for node in nodes { node.instance.deactivate() }
+    }
+
+    private func start(_ node: GraphNode) {
+        node.instance.activate()
+        node.settleBypass()
+        if !wiring.isRow { node.askLatency(UnsafePointer(world.urids.known)) }
+    }
+
+    /// Finds out the latency before it runs. It must be active.
+    func askLatency() -> Int {
+        let isKnown = nodes.allSatisfy { $0.process.pointee.latencyValue == nil }
+        // A plugin says how late it is when it has run: an empty block is enough, and moves nothing.
+        if !isKnown { processBlock(process, 0) }
+        advance()
+        return latency
+    }
+
+    /// From now on a process thread runs it (or no more): plans are handed over instead of put in place.
+    func setRunning(_ isRunning: Bool) {
+        self.isRunning = isRunning
+        if !isRunning { advance() }
+    }
+
+    /// Has the process thread post the graph's own semaphore again.
+    func restoreWake() { process.pointee.wake = wake }
+
+    // MARK: Changes
+
+    /// Loads a plugin, which is connected with nothing yet.
+    ///
+    /// - Throws: `HostError` if it cannot be had as asked; then nothing has changed.
+    @discardableResult
+    package func add(_ setup: PluginSetup, named name: String? = nil) throws -> GraphNode {
+        let node = try makeNode(setup, named: name ?? unusedName(setup))
+        nodes.append(node)
+        isStale = true
+        do {
+            // What is set by messages reaches the plugin with its first plan.
+            installIfStale()
+            for setting in setup.settings { try set(setting, of: node, folder: setup.folder) }
+        } catch {
+            remove([node])
+            throw error
+        }
+        return node
+    }
+
+    private func makeNode(_ setup: PluginSetup, named name: String) throws -> GraphNode {
+        let node = try GraphNode(
+            world: world, setup: setup, name: name, id: nextID, settings: settings, events: process.pointee.events)
+        nextID += 1
+        if isActive { start(node) }
+        return node
+    }
+
+    package func remove(_ gone: [GraphNode]) {
+        let ids = Set(gone.map(\.id))
+        nodes.removeAll { ids.contains($0.id) }
+        wiring.arcs.removeAll { arc, _ in
+            ids.contains(arc.from.nodeID ?? 0) || ids.contains(arc.to.nodeID ?? 0)
+        }
+        removeIdleEnds()
+        isStale = true
+    }
+
+    /// Loads a patch into an empty graph.
+    func load(_ patch: Patch) throws {
+        for setup in patch.plugins {
+            if let name = setup.name, node(named: name) != nil { throw HostError.usage("two plugins are called '\(name)'") }
+            nodes.append(try makeNode(setup, named: setup.name ?? unusedName(setup)))
+        }
+        try wire(patch.connections)
+        isStale = true
+        installIfStale()
+        for (node, setup) in zip(nodes, patch.plugins) {
+            for setting in setup.settings { try set(setting, of: node, folder: setup.folder) }
+        }
+    }
+
+    /// The last part of the URI, or that with a number.
+    private func unusedName(_ setup: PluginSetup) -> String {
+        let last = setup.uri.split(whereSeparator: { "/#:".contains($0) }).last.map(String.init) ?? "plugin"
+        let base = String(last.map { $0.isLetter || $0.isNumber || "_-.".contains($0) ? $0 : "_" })
+        return unused(base, nodes.map(\.name))
+    }
+
+    func unused(_ name: String, _ taken: [String]) -> String {
+        var candidate = name
+        var number = 2
+        while taken.contains(candidate) {
+            candidate = "\(name)_\(number)"
+            number += 1
+        }
+        return candidate
+    }
+
+    func makeEnd(
+        _ wiring: GraphWiring, _ name: String, _ prettyName: String, _ kind: GraphEnd.Kind, isInput: Bool, isMain: Bool,
+        rest: Float = 0
+    ) -> GraphEnd {
+        defer { nextID += 1 }
+        return GraphEnd(
+            id: nextID, name: unused(name, (wiring.inputs + wiring.outputs).map(\.name)), prettyName: prettyName, kind: kind,
+            isInput: isInput, isMain: isMain, rest: rest, maximumBlock: settings.maximumBlock,
+            urids: UnsafePointer(world.urids.known))
+    }
+
+    /// Sets a control or parameter; while it runs, at the start of its next block.
+    ///
+    /// - Throws: `HostError.controlNotFound`, `HostError.badValue`.
+    public func set(_ setting: PluginSetup.Setting, of node: GraphNode, folder: String? = nil) throws {
+        switch try node.instance.resolve(setting, folder: folder) {
+        case .control(let port, let value):
+            ch_store_float(node.instance.values + port, value)
+        case .message(let atom):
+            if !send(atom, to: node) {
+                throw HostError.badValue(
+                    plugin: node.description.name, symbol: setting.key, value: setting.value, cause: "too many changes at once")
+            }
+        }
+    }
+
+    /// Sends an atom (with its header) to a plugin's control port; false if there is no room.
+    func send(_ atom: [UInt8], to node: GraphNode) -> Bool {
+        let commands = process.pointee.commands
+        var address = node.process
+        guard ch_ring_begin(commands, ProcessCommand.atom, UInt32(8 + atom.count)) else { return false }
+        ch_ring_append(commands, &address, 8)
+        ch_ring_append(commands, atom, UInt32(atom.count))
+        ch_ring_end(commands)
+        return true
+    }
+
+    // MARK: Plans
+
+    /// Makes several changes that are heard as one.
+    package func change(_ body: (Graph) throws -> Void) throws {
+        defer { changed() }
+        try body(self)
+    }
+
+    /// Asks for a new plan: something has changed. `frames`: what comes new warms up so long before it is heard.
+    func changed(warmFrames frames: Int = 0) {
+        isStale = true
+        warmFrames = max(warmFrames, frames)
+        advance()
+    }
+
+    /// Whether all changes have been taken, and have faded in.
+    var isSettled: Bool { !isStale && ch_load(&process.pointee.settledPlan) == plan.serial }
+
+    /// Goes on with what is to be done: frees what has been let go of, hands over the next plan. Called on each turn of the
+    /// set-up thread.
+    func advance() {
+        if !isRunning {
+            if latencyHasChanged() && !wiring.isRow { isStale = true }
+            installIfStale()
+            return
+        }
+        free()
+        if latencyHasChanged() && !wiring.isRow { isStale = true }
+        guard ch_load(&process.pointee.settledPlan) == plan.serial else { return }
+        // What has faded out stands in the plan until the next one.
+        if plan.hasFades { isStale = true }
+        if isStale { handOver() }
+    }
+
+    private func latencyHasChanged() -> Bool {
+        let changes = ch_load(&process.pointee.latencyChanges)
+        defer { seenLatencyChanges = changes }
+        return changes != seenLatencyChanges
+    }
+
+    private func makePlan(after previous: GraphPlan?, fades: Int) -> GraphPlan {
+        serial += 1
+        for end in wiring.inputs + wiring.outputs where end.jack == nil {
+            // One that cannot be had stays silent; whoever registers has said so.
+            try? registerEnd?(end)
+        }
+        isStale = false
+        defer { warmFrames = 0 }
+        return GraphPlan(
+            serial: serial, nodes: nodes, wiring: wiring, previous: previous,
+            context: .init(
+                urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: fades,
+                warmFrames: warmFrames))
+    }
+
+    private func installIfStale() { if !isRunning && isStale { install() } }
+
+    /// Puts a plan in place while nothing runs.
+    private func install() {
+        let old = plan
+        plan = makePlan(after: old, fades: 0)
+        for node in old.nodes { node.process.pointee.isPlanned = false }
+        process.pointee.plan = plan.pointer
+        beginPlan(process)
+        for node in old.nodes where !plan.nodes.contains(where: { $0 === node }) { node.instance.deactivate() }
+        release(old.ends)
+    }
+
+    private func handOver(fades: Bool = true) {
+        let old = plan
+        plan = makePlan(after: fades ? old : nil, fades: fades ? fadeFrames : 0)
+        let left = old.nodes.filter { node in !plan.nodes.contains { $0 === node } }
+        let leftEnds = old.ends.filter { end in !plan.ends.contains { $0 === end } }
+        retired.append((plan.serial, old, left, leftEnds))
+        _ = ch_exchange_pointer(&process.pointee.pendingPlan, UnsafeMutableRawPointer(plan.pointer))
+    }
+
+    private func free() {
+        let taken = ch_load(&process.pointee.takenPlan)
+        // A message on its way may still name a node.
+        guard ch_ring_is_empty(process.pointee.commands) else { return }
+        while let first = retired.first, first.serial <= taken {
+            for node in first.nodes { node.instance.deactivate() }
+            retired.removeFirst()
+            release(first.ends)
+        }
+    }
+
+    /// Gives ends' ports back that no plan has any more.
+    private func release(_ ends: [GraphEnd]) {
+        for end in ends where !plan.ends.contains(where: { $0.id == end.id }) {
+            unregisterEnd?(end)
+            end.jack = nil
+        }
+    }
+
+    // MARK: Another block length or rate
+
+    /// Loads all plugins anew for other settings, with their state. The process thread must stand before a closed gate.
+    func restart(_ settings: ProcessSettings) throws {
+        var fresh: [GraphNode] = []
+        for node in nodes {
+            let state = node.instance.captureState(folder: nil)
+            defer { lilv_state_free(state) }
+            var setup = node.setup
+            setup.preset = nil
+            let made = try GraphNode(
+                world: world, setup: setup, name: node.name, id: node.id, settings: settings, events: process.pointee.events)
+            made.setup = node.setup
+            if let state { made.instance.restore(state) }
+            fresh.append(made)
+        }
+        self.settings = settings
+        fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
+        func resized(_ end: GraphEnd) -> GraphEnd {
+            let made = GraphEnd(
+                id: end.id, name: end.name, prettyName: end.prettyName, kind: end.kind, isInput: end.isInput,
+                isMain: end.isMain, rest: end.rest, maximumBlock: settings.maximumBlock,
+                urids: UnsafePointer(world.urids.known))
+            (made.partners, made.port, made.jack) = (end.partners, end.port, end.jack)
+            return made
+        }
+        wiring.inputs = wiring.inputs.map(resized)
+        wiring.outputs = wiring.outputs.map(resized)
+        nodes = fresh
+        if isActive { for node in nodes { start(node) } }
+        process.pointee.sampleRate = settings.sampleRate
+        process.pointee.maximumBlock = UInt32(settings.maximumBlock)
+        process.pointee.bypassFrames = UInt32(fadeFrames)
+        // A plan that nobody has taken belongs to the past.
+        _ = ch_exchange_pointer(&process.pointee.pendingPlan, nil)
+        handOver(fades: false)
+    }
+}
+
+extension Graph {
+    /// Saves each plugin's state: into `folder` itself if there is one plugin, else into folders 1, 2 … in it.
+    public func saveStates(to folder: String) throws {
+        for (i, instance) in instances.enumerated() {
+            try instance.saveState(to: instances.count == 1 ? folder : "\(folder)/\(i + 1)")
+        }
+    }
+}

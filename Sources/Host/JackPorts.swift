@@ -1,0 +1,140 @@
+import CHost
+import Foundation
+
+/// A JACK client's ports: the ends of its graph, who they are connected with, and their latencies.
+final class JackPorts {
+    let client: OpaquePointer
+    private let onNotice: ((String) -> Void)?
+    /// Pairs that have been connected, so that what somebody took apart by hand stays apart.
+    private var connected: Set<String> = []
+    private var latencies = LatencyTable()
+    /// Guards `latencies`: JACK asks on a thread of its own.
+    private let lock: OpaquePointer = cr_mutex_make()
+
+    /// One end as JACK's latency callback sees it.
+    private struct LatencyEntry: Equatable {
+        var port: OpaquePointer
+        /// The part of the graph that it belongs to, and how late that is.
+        var part: Int
+        var frames: UInt32
+    }
+
+    private struct LatencyTable: Equatable {
+        var inputs: [LatencyEntry] = []
+        var outputs: [LatencyEntry] = []
+    }
+
+    init(client: OpaquePointer, onNotice: ((String) -> Void)?) {
+        self.client = client
+        self.onNotice = onNotice
+    }
+
+    deinit { cr_mutex_free(lock) }
+
+    func say(_ line: String) { onNotice?(line) }
+
+    /// - Throws: `HostError.server` if JACK has no room.
+    func register(_ end: GraphEnd) throws {
+        if end.jack != nil { return }
+        let type = end.kind == .midi ? "8 bit raw midi" : "32 bit float mono audio"
+        let flags = UInt((end.isInput ? JackPortIsInput : JackPortIsOutput).rawValue)
+        guard let jack = jack_port_register(client, end.name, type, flags, 0) else {
+            throw HostError.server("JACK has no room for the port '\(end.name)'")
+        }
+        let uuid = jack_port_uuid(jack)
+        jack_set_property(client, uuid, "http://jackaudio.org/metadata/pretty-name", end.prettyName, "text/plain")
+        if end.kind == .cv { jack_set_property(client, uuid, "http://jackaudio.org/metadata/signal-type", "CV", "text/plain") }
+        if let alias = end.port?.alias { jack_port_set_alias(jack, alias) }
+        end.jack = jack
+    }
+
+    func unregister(_ end: GraphEnd) {
+        guard let jack = end.jack else { return }
+        jack_remove_properties(client, jack_port_uuid(jack))
+        jack_port_unregister(client, jack)
+        let prefix = "\(end.id) "
+        connected = connected.filter { !$0.hasPrefix(prefix) }
+    }
+
+    // MARK: Connections
+
+    /// Connects ends with their partners as far as these are there and have not been connected before.
+    func connectPartners(_ graph: Graph) {
+        for end in graph.inputs + graph.outputs where !end.partners.isEmpty {
+            for partner in end.partners {
+                for other in matches(end, partner) where connected.insert("\(end.id) \(other)").inserted {
+                    _ = connect(end, other)
+                }
+            }
+        }
+    }
+
+    /// The ports of others that a partner means.
+    func matches(_ end: GraphEnd, _ partner: GraphEnd.Partner) -> [String] {
+        let type = end.kind == .midi ? "8 bit raw midi" : "32 bit float mono audio"
+        let own = String(cString: jack_get_client_name(client)) + ":"
+        let names = jackPortNames(client, type, end.isInput ? JackPortIsOutput : JackPortIsInput).filter {
+            !$0.hasPrefix(own) && fnmatch(partner.pattern, $0, 0) == 0
+        }
+        if names.isEmpty, jack_port_by_name(client, partner.pattern) != nil { return [partner.pattern] }  // an alias
+        guard let place = partner.place else { return names }
+        return place < names.count ? [names[place]] : []
+    }
+
+    /// Connects an end with another client's port; whether they are connected now.
+    func connect(_ end: GraphEnd, _ other: String) -> Bool {
+        guard let jack = end.jack, let name = jack_port_name(jack) else { return false }
+        let status = end.isInput ? jack_connect(client, other, name) : jack_connect(client, name, other)
+        return status == 0 || status == EEXIST
+    }
+
+    func disconnect(_ end: GraphEnd, _ other: String) -> Bool {
+        connected.remove("\(end.id) \(other)")
+        guard let jack = end.jack, let name = jack_port_name(jack) else { return false }
+        return (end.isInput ? jack_disconnect(client, other, name) : jack_disconnect(client, name, other)) == 0
+    }
+
+    // MARK: Latency
+
+    /// Looks at how late the graph is; whether that has changed.
+    @discardableResult
+    func update(_ graph: Graph) -> Bool {
+        let timing = GraphPlan.timing(graph.nodes, graph.wiring)
+        func entries(_ ends: [GraphEnd]) -> [LatencyEntry] {
+            ends.compactMap { end in
+                end.jack.map {
+                    LatencyEntry(port: $0, part: timing.parts[end.id] ?? 0, frames: UInt32(max(0, timing.latencies[end.id] ?? 0)))
+                }
+            }
+        }
+        let table = LatencyTable(inputs: entries(graph.inputs), outputs: entries(graph.outputs))
+        cr_mutex_lock(lock)
+        defer { cr_mutex_unlock(lock) }
+        if table == latencies { return false }
+        latencies = table
+        return true
+    }
+
+    /// The graph's latency on top of what comes to it (capture) or goes from it (playback).
+    func reportLatency(_ mode: jack_latency_callback_mode_t) {
+        cr_mutex_lock(lock)
+        let table = latencies
+        cr_mutex_unlock(lock)
+        let sources = mode == JackCaptureLatency ? table.inputs : table.outputs
+        let destinations = mode == JackCaptureLatency ? table.outputs : table.inputs
+        var ranges: [Int: jack_latency_range_t] = [:]
+        // Ports with nothing connected have no latency to speak of.
+        for source in sources where jack_port_connected(source.port) > 0 {
+            var own = jack_latency_range_t(min: 0, max: 0)
+            jack_port_get_latency_range(source.port, mode, &own)
+            let range = ranges[source.part] ?? own
+            ranges[source.part] = jack_latency_range_t(min: min(range.min, own.min), max: max(range.max, own.max))
+        }
+        for destination in destinations {
+            var range = ranges[destination.part] ?? jack_latency_range_t(min: 0, max: 0)
+            range.min &+= destination.frames
+            range.max &+= destination.frames
+            jack_port_set_latency_range(destination.port, mode, &range)
+        }
+    }
+}

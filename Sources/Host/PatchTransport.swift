@@ -1,0 +1,11 @@
+/// The tempo and metre that a patch wants where JACK's transport has none.
+public struct PatchTransport: Sendable, Equatable {
+    /// Beats a minute, 1 to 1000.
+    public var tempo: Float?
+    public var beatsPerBar: Float?
+    public var beatUnit: Float?
+    /// Whether the transport is to be started.
+    public var isRolling = false
+
+    public init() {}
+}
