@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PREFIX ?= $(HOME)/.local
 LV2_DIR ?= $(HOME)/.lv2
 BUILD := build
-PLUGINS := pitch synth
+PLUGINS := pitch synth bass
 BUNDLES := $(PLUGINS:%=$(BUILD)/lv2/continuo-%.lv2)
 PROGRAM := $(BUILD)/bin/continuo
 MODELS := $(or $(CONTINUO_MODELS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/continuo/models)

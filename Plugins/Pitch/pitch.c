@@ -135,7 +135,7 @@ static LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store
     Plugin* self = instance;
     char path[CONTINUO_PATH_CAPACITY];
     continuo_pitch_model_file(self->tracker, path);
-    return common_save_path(&self->common, path, store, handle, features);
+    return common_store_path(&self->common, self->common.urids.model_file, path, store, handle, features);
 }
 
 static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function retrieve, LV2_State_Handle handle,
@@ -143,7 +143,8 @@ static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function
     (void)flags;
     Plugin* self = instance;
     char path[CONTINUO_PATH_CAPACITY];
-    const LV2_State_Status status = common_restore_path(&self->common, path, retrieve, handle, features);
+    const LV2_State_Status status =
+        common_retrieve_path(&self->common, self->common.urids.model_file, path, retrieve, handle, features);
     if (status == LV2_STATE_SUCCESS) continuo_pitch_set_file(self->tracker, path);
     return status;
 }

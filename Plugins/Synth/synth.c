@@ -304,7 +304,8 @@ static LV2_State_Status save(LV2_Handle instance, LV2_State_Store_Function store
     Plugin* self = instance;
     char path[CONTINUO_SYNTH_PATH_CAPACITY];
     continuo_synth_model_file(self->synth, path);
-    const LV2_State_Status status = common_save_path(&self->common, path, store, handle, features);
+    const LV2_State_Status status =
+        common_store_path(&self->common, self->common.urids.model_file, path, store, handle, features);
     const ProgramState state = atomic_load_explicit(&self->program, memory_order_acquire);
     if (status != LV2_STATE_SUCCESS || state_program(state) < 0) return status;
     char text[2048];
@@ -340,7 +341,8 @@ static LV2_State_Status restore(LV2_Handle instance, LV2_State_Retrieve_Function
     (void)flags;
     Plugin* self = instance;
     char path[CONTINUO_SYNTH_PATH_CAPACITY];
-    const LV2_State_Status status = common_restore_path(&self->common, path, retrieve, handle, features);
+    const LV2_State_Status status =
+        common_retrieve_path(&self->common, self->common.urids.model_file, path, retrieve, handle, features);
     if (status != LV2_STATE_SUCCESS) return status;
     if (!self->layout->is_transfer)
         atomic_store_explicit(&self->requested, saved_program(self, retrieve, handle), memory_order_release);

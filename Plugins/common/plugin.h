@@ -85,7 +85,7 @@ typedef struct {
 } Blocks;
 
 /// The block lengths that the host announces, made sensible.
-static Blocks common_blocks(const Common* common, const LV2_Feature* const* features) {
+static inline Blocks common_blocks(const Common* common, const LV2_Feature* const* features) {
     Blocks blocks = {0, 0};
     const LV2_Options_Option* option = lv2_features_data(features, LV2_OPTIONS__options);
     for (; option && option->key; ++option) {
@@ -199,29 +199,30 @@ static void common_notify(Common* common, LV2_Atom_Sequence* port, uint32_t mode
     lv2_atom_forge_pop(forge, &sequence);
 }
 
-// State: the model file, as a path that hosts may copy or link along with a session.
+// State: files, as paths that hosts may copy or link along with a session. The model file is one of them.
 
-/// Stores a path; an empty one is not stored, and means: none.
-static LV2_State_Status common_save_path(const Common* common, const char* path, LV2_State_Store_Function store,
-                                         LV2_State_Handle handle, const LV2_Feature* const* features) {
+/// Stores a path under `key`; an empty one is not stored, and means: none.
+static LV2_State_Status common_store_path(const Common* common, LV2_URID key, const char* path, LV2_State_Store_Function store,
+                                          LV2_State_Handle handle, const LV2_Feature* const* features) {
     if (!path[0]) return LV2_STATE_SUCCESS;
     const LV2_State_Map_Path* map_path = lv2_features_data(features, LV2_STATE__mapPath);
     const LV2_State_Free_Path* free_path = lv2_features_data(features, LV2_STATE__freePath);
     char* abstract = map_path ? map_path->abstract_path(map_path->handle, path) : NULL;
     const char* stored = abstract ? abstract : path;
-    const LV2_State_Status status = store(handle, common->urids.model_file, stored, strlen(stored) + 1, common->urids.atom_path,
-                                          LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
+    const LV2_State_Status status =
+        store(handle, key, stored, strlen(stored) + 1, common->urids.atom_path, LV2_STATE_IS_POD | LV2_STATE_IS_PORTABLE);
     if (abstract) free_path ? free_path->free_path(free_path->handle, abstract) : free(abstract);
     return status;
 }
 
 /// Retrieves a path into `path` of COMMON_PATH_CAPACITY bytes; a state without one makes it empty. One that is too long counts as
 /// unknown.
-static LV2_State_Status common_restore_path(const Common* common, char* path, LV2_State_Retrieve_Function retrieve,
-                                            LV2_State_Handle handle, const LV2_Feature* const* features) {
+static LV2_State_Status common_retrieve_path(const Common* common, LV2_URID key, char* path,
+                                             LV2_State_Retrieve_Function retrieve, LV2_State_Handle handle,
+                                             const LV2_Feature* const* features) {
     size_t size = 0;
     uint32_t type = 0, flags = 0;
-    const char* stored = retrieve(handle, common->urids.model_file, &size, &type, &flags);
+    const char* stored = retrieve(handle, key, &size, &type, &flags);
     path[0] = 0;
     if (!stored || size == 0) return LV2_STATE_SUCCESS;
     if (type != common->urids.atom_path && type != common->urids.atom_string) return LV2_STATE_ERR_BAD_TYPE;

@@ -290,7 +290,7 @@ import Testing
         session.io.freewheeling = true
         session.play(4 * session.bar)
         #expect(session.bass.allSatisfy { $0.isFinite })
-        #expect(continuoBassMake(.nan, nil, nil, nil) == nil)
-        #expect(continuoBassMake(100, nil, nil, nil) == nil)
+        #expect(continuoBassMake(.nan, nil, nil, nil, nil) == nil)
+        #expect(continuoBassMake(100, nil, nil, nil, nil) == nil)
     }
 }

@@ -33,7 +33,7 @@ final class BassSession {
     init(rate: Int = 24_000, bundle: String = BassSession.root, transport: Int? = 0) throws {
         self.rate = rate
         self.transport = transport
-        let made = bundle.withCString { continuoBassMake(Double(rate), $0, { _, _, _ in }, nil) }
+        let made = bundle.withCString { continuoBassMake(Double(rate), $0, { _, _, _ in }, nil, nil) }
         handle = try #require(made)
         io.enabled = true
         io.freewheeling = true

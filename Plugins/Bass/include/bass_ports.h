@@ -8,13 +8,14 @@
 /// The engine's controls (CBassGenerator.h): CONTROL(port symbol, CONTINUO_BASS_ constant).
 #define BASS_CONTROLS(CONTROL)                                                                                             \
     CONTROL(mode, MODE) CONTROL(bars, BARS) CONTROL(capture, CAPTURE) CONTROL(generate, GENERATE) CONTROL(seed, SEED)       \
-    CONTROL(steps, STEPS) CONTROL(guidance, GUIDANCE) CONTROL(variation, VARIATION) CONTROL(bass_level, LEVEL)              \
-    CONTROL(through_level, THROUGH_LEVEL)
+    CONTROL(steps, STEPS) CONTROL(guidance, GUIDANCE) CONTROL(variation, VARIATION)                                         \
+    CONTROL(style_strength, STYLE_STRENGTH) CONTROL(style_capture, STYLE_CAPTURE) CONTROL(take, TAKE)                       \
+    CONTROL(bass_level, LEVEL) CONTROL(through_level, THROUGH_LEVEL)
 
 #define BASS_PORTS(PORT, CONTROL)                                                                                          \
-    PORT(control) PORT(midi_out) PORT(in_left) PORT(in_right) PORT(through_left) PORT(through_right) PORT(bass_left)        \
-    PORT(bass_right) PORT(enabled) PORT(freewheel) BASS_CONTROLS(CONTROL) PORT(state) PORT(progress) PORT(takes)            \
-    PORT(seconds_per_take) PORT(late)
+    PORT(control) PORT(notify) PORT(midi_out) PORT(in_left) PORT(in_right) PORT(through_left) PORT(through_right)           \
+    PORT(bass_left) PORT(bass_right) PORT(enabled) PORT(freewheel) BASS_CONTROLS(CONTROL) PORT(state) PORT(progress)         \
+    PORT(takes) PORT(newest) PORT(playing) PORT(seconds_per_take) PORT(late)
 
 #define NUMBER(symbol, ...) BASS_PORT_##symbol,
 enum { BASS_PORTS(NUMBER, NUMBER) BASS_PORT_COUNT };

@@ -13,6 +13,8 @@ final class BassCore {
     // Without their reference counts, which the audio thread must not touch.
     private let audioRing: Unmanaged<MixRing>
     private let audioWorker: Unmanaged<BassWorker>
+    private let audioStyle: Unmanaged<StyleLoader>
+    private let audioFiles: Unmanaged<FileLoader>  // the same; as its class the compiler would count references
     private let sampleRate: Double
 
     // MARK: The audio thread's state
@@ -49,20 +51,33 @@ final class BassCore {
     private var linesUntilDue = 0
     private var late: UInt32 = 0
     private var hasCapture = false
-    /// What was taken over last, and what plays at all times that the clock runs.
-    private var arrived = TakeSound()
+    /// The takes there are.
+    private var table = TakeTable()
+    /// The newest take that was due, the slot that is chosen in its place, and what plays at all times that the clock runs.
+    private var accepted = TakeSound()
+    private var choice = 0
     private var current = TakeSound()
+    /// Buttons that are down belong to a state that was just restored.
+    private var ignoresButtons = false
+    /// When a bass alone began to come in; −1: it does not, or was long enough.
+    private var learningSince = -1
+    private var wasLearning = false
 
-    init?(sampleRate: Double, bundle: String?, report: continuo_bass_report?, context: UnsafeMutableRawPointer?) {
+    init?(
+        sampleRate: Double, bundle: String?, report: continuo_bass_report?, read: continuo_bass_read?,
+        context: UnsafeMutableRawPointer?
+    ) {
         let rate = Int(sampleRate + 0.5)
         let ring = MixRing(sampleRate: rate)
-        guard let worker = BassWorker(ring: ring, sampleRate: rate, bundle: bundle, report: report, context: context)
+        guard let worker = BassWorker(ring: ring, sampleRate: rate, bundle: bundle, report: report, read: read, context: context)
         else { return nil }
         self.ring = ring
         self.worker = worker
         self.sampleRate = sampleRate
         audioRing = Unmanaged.passUnretained(ring)
         audioWorker = Unmanaged.passUnretained(worker)
+        audioStyle = Unmanaged.passUnretained(worker.style)
+        audioFiles = Unmanaged.passUnretained(worker.style)
         clock = BarClock(sampleRate: sampleRate)
         player = TakePlayer(sampleRate: sampleRate)
         throughLevel = LinearRamp(1, seconds: 0.01, sampleRate: sampleRate)
@@ -84,6 +99,7 @@ final class BassCore {
     func close() { worker.close() }
 
     func activate() {
+        learningSince = -1
         clock = BarClock(sampleRate: sampleRate)
         player = TakePlayer(sampleRate: sampleRate)
         throughLevel.jump(to: throughLevel.target)
@@ -102,7 +118,8 @@ final class BassCore {
         isFreewheeling = io.pointee.freewheeling
         io.pointee.event_count = 0
         // An offline render plays what was asked for from the first sample on.
-        if isFreewheeling { while isLoading { cr_sleep_freewheeling(1_000_000) } }
+        if isFreewheeling { waitForLoads() }
+        takeArrivals()
         // A call without samples says nothing about the controls: hosts make them before all ports are connected.
         if count > 0 { follow(io) }
         let positions = io.pointee.positions, positionCount = positions == nil ? 0 : Int(io.pointee.position_count)
@@ -135,8 +152,24 @@ final class BassCore {
         cr_restore_denormals(denormals)
     }
 
-    private var isLoading: Bool {
-        audioWorker._withUnsafeGuaranteedRef { $0.status.load(ordering: .acquiring) } == workerIsLoading
+    private func waitForLoads() {
+        while audioWorker._withUnsafeGuaranteedRef({ $0.isLoading }) { cr_sleep_freewheeling(1_000_000) }
+        while audioFiles._withUnsafeGuaranteedRef({ $0.isBusy }) { cr_sleep_freewheeling(1_000_000) }
+    }
+
+    /// Asks for another sound to play with; `count` 0: for none.
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
+    func requestStyle(_ path: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        audioFiles._withUnsafeGuaranteedRef { $0.request(file: path, count: count) }
+    }
+
+    #if hasFeature(Embedded)
+    @_noLocks @_noAllocation
+    #endif
+    func copyStyle(_ path: UnsafeMutableRawPointer) -> UInt32 {
+        audioFiles._withUnsafeGuaranteedRef { $0.copyFile(path) }
     }
 
     /// Takes the block's controls.
@@ -163,12 +196,42 @@ final class BassCore {
         wish.steps = wholeControl(controls, CONTINUO_BASS_STEPS)
         wish.guidance = control(controls, CONTINUO_BASS_GUIDANCE)
         wish.variation = control(controls, CONTINUO_BASS_VARIATION)
-        let capture = control(controls, CONTINUO_BASS_CAPTURE) > 0.5
+        wish.styleStrength = control(controls, CONTINUO_BASS_STYLE_STRENGTH)
+        choice = wholeControl(controls, CONTINUO_BASS_TAKE)
+        pressButtons(controls)
+    }
+
+    private func pressButtons(_ controls: UnsafePointer<Float>) {
+        // What is being restored may have been saved with a button down.
+        if audioWorker._withUnsafeGuaranteedRef({ $0.isRestoring }) { return }
+        let capture = control(controls, CONTINUO_BASS_CAPTURE) > 0.5, generate = control(controls, CONTINUO_BASS_GENERATE) > 0.5
+        let learning = control(controls, CONTINUO_BASS_STYLE_CAPTURE) > 0.5
+        if ignoresButtons {
+            ignoresButtons = false
+            wasCapture = capture
+            wasGenerate = generate
+            wasLearning = learning
+        }
+        if learning {
+            if !wasLearning { learningSince = now }
+            if learningSince >= 0 { if now &- learningSince >= 60 &* Int(sampleRate) { learn() } }
+        } else if wasLearning {
+            learn()
+        }
+        wasLearning = learning
         if capture { if !wasCapture { if mode == loopMode { isArmed = true } } }
         wasCapture = capture
-        let generate = control(controls, CONTINUO_BASS_GENERATE) > 0.5
         if generate { if !wasGenerate { if hasCapture { ask(again: true) } } }
         wasGenerate = generate
+    }
+
+    /// What came in since learning began is the sound to play with, if it is long enough to have one.
+    private func learn() {
+        let start = learningSince, count = now &- start
+        learningSince = -1
+        guard start >= 0, count >= Int(sampleRate) / 4 else { return }
+        audioWorker._withUnsafeGuaranteedRef { $0.learn(StyleRequest(start: start, length: count)) }
+        if isFreewheeling { waitForLoads() }
     }
     /// What the controls say of the next take.
     private var wish = TakeRequest()
@@ -270,6 +333,7 @@ final class BassCore {
         request.steps = wish.steps
         request.guidance = wish.guidance
         request.variation = wish.variation
+        request.styleStrength = wish.styleStrength
         wanted = request
         isWaiting = true
         // On a bar line the next one is a bar away.
@@ -289,8 +353,9 @@ final class BassCore {
         if isFreewheeling { waitForTake() }
         let isServed = isServed(serial)  // looked at before the news: then the news is the last
         takeArrivals()
-        if arrived.request == serial {
-            current = arrived
+        let newest = newest
+        if newest.request == serial {
+            accepted = newest
             isWaiting = false
         } else if isServed {
             // There is none to come.
@@ -304,19 +369,49 @@ final class BassCore {
         audioWorker._withUnsafeGuaranteedRef { $0.served.load(ordering: .acquiring) } == serial
     }
 
-    /// Looks for takes, and tells which are no longer needed.
+    private var newest: TakeSound { table.newest > 0 ? table.slots[table.newest &- 1] : TakeSound() }
+
+    /// Looks for takes, and tells which are in use.
     private func takeArrivals() {
-        if let sound = audioWorker._withUnsafeGuaranteedRef({ $0.takes.readIfFresh() }) { arrived = sound }
-        var oldest = arrived.serial
-        if current.serial > 0 { oldest = min(oldest, current.serial) }
-        let playing = player.oldestSerial
-        if playing > 0 { oldest = min(oldest, playing) }
-        audioWorker._withUnsafeGuaranteedRef { $0.oldestInUse.store(oldest, ordering: .releasing) }
+        if let news = audioWorker._withUnsafeGuaranteedRef({ $0.tables.readIfFresh() }) {
+            let isRestored = news.restored != table.restored
+            table = news
+            if isRestored { takeUp() }
+        }
+        var use = TakeUse()
+        use.table = table.serial
+        use.accepted = accepted.serial
+        use.current = current.serial
+        use.sounding = player.soundingSerial
+        use.fading = player.fadingSerial
+        audioWorker._withUnsafeGuaranteedRef { $0.uses.write(use) }
+    }
+
+    /// A saved state is there: its bars and takes are in the place of what was.
+    private func takeUp() {
+        captured = table.captured
+        hasCapture = captured.length > 0
+        wanted.serial = captured.serial
+        isWaiting = false
+        isArmed = false
+        capturing = 0
+        accepted = newest
+        ignoresButtons = true
     }
 
     /// Brings the player to where the clock is in the take.
     private func seek() {
-        guard clock.isRunning, isEnabled, current.samples != nil else { return }
+        current = accepted
+        if choice > 0 {
+            let chosen = table.slots[choice &- 1]
+            if chosen.samples != nil { current = chosen }
+        }
+        guard clock.isRunning, isEnabled else { return }
+        if current.samples == nil {
+            // What sounded was put away by a saved state.
+            if player.isSounding { player.turn(to: current, at: 0) }
+            return
+        }
         var bar = (clock.bar &- current.firstBar) % current.bars
         if bar < 0 { bar &+= current.bars }
         let phase = (Double(bar) + max(0, clock.beat) / clock.beatsPerBar) / Double(current.bars)
@@ -372,7 +467,19 @@ final class BassCore {
         }
         io.pointee.state = Int32(state.rawValue)
         io.pointee.progress = audioWorker._withUnsafeGuaranteedRef { $0.progress }
-        io.pointee.takes = audioWorker._withUnsafeGuaranteedRef { $0.takeCount.load(ordering: .relaxed) }
+        var takes: UInt32 = 0, playing: UInt32 = 0
+        let sounding = player.soundingSerial
+        for slot in 0..<takeSlots {
+            let take = table.slots[slot]
+            if take.samples != nil {
+                takes &+= 1
+                if take.serial == sounding { playing = UInt32(slot &+ 1) }
+            }
+        }
+        io.pointee.takes = takes
+        io.pointee.newest = UInt32(table.newest)
+        io.pointee.playing = playing
+        io.pointee.style_serial = audioStyle._withUnsafeGuaranteedRef { $0.serial.load(ordering: .acquiring) }
         let milliseconds = audioWorker._withUnsafeGuaranteedRef { $0.milliseconds.load(ordering: .relaxed) }
         io.pointee.seconds_per_take = Float(milliseconds) / 1000
         io.pointee.late = late

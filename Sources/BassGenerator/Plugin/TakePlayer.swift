@@ -24,10 +24,11 @@ struct TakePlayer: BitwiseCopyable {
         return voice.sound.serial == sound.serial
     }
     var position: Int { voice.position >= voice.sound.length ? 0 : voice.position }
-    /// The serial of the sound in use that is oldest; of none: that of silence, which is 0.
-    var oldestSerial: UInt32 {
-        guard fading > 0, old.sound.samples != nil else { return voice.sound.serial }
-        return min(old.sound.serial, voice.sound.samples == nil ? old.sound.serial : voice.sound.serial)
+    /// The serials of what sounds and of what fades; 0: silence.
+    var soundingSerial: UInt32 { voice.sound.samples == nil ? 0 : voice.sound.serial }
+    var fadingSerial: UInt32 {
+        guard fading > 0, old.sound.samples != nil else { return 0 }
+        return old.sound.serial
     }
 
     /// Turns to `sound` at `position` of it; one without samples is silence.

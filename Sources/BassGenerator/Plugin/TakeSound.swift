@@ -10,7 +10,7 @@ struct TakeSound: BitwiseCopyable {
         var velocity: UInt8
     }
 
-    /// Of the request that it answers; 0: there is none.
+    /// Of the request that it answers; 0: there is none (also if it comes of a saved state).
     var request: UInt32 = 0
     /// Rises from take to take.
     var serial: UInt32 = 0
@@ -32,7 +32,7 @@ struct TakeSound: BitwiseCopyable {
 /// What the audio thread asks for.
 struct TakeRequest: BitwiseCopyable {
     var serial: UInt32 = 0
-    /// Samples since the player was made, in which the bars to go by were heard.
+    /// Samples since the player was made, in which the bars to go by were heard; below 0: they come of a saved state.
     var start = 0
     var length = 0
     var firstBar = 0
@@ -42,7 +42,14 @@ struct TakeRequest: BitwiseCopyable {
     /// The bars are a transport's, not the player's own.
     var knowsBars = false
     var seed: UInt64 = 1
-    var steps = 8
+    var steps = 4
     var guidance: Float = 3
+    var styleStrength: Float = 1
     var variation: Float = 1
+}
+
+/// What came in from `start` on is a bass alone, whose sound is to be learned.
+struct StyleRequest: BitwiseCopyable {
+    var start = 0
+    var length = 0
 }
