@@ -154,12 +154,18 @@ final class HostFeatures {
         return array
     }
 
+    /// Makes the folder in which the plugin makes files while its state is saved, if there is none yet. Before lilv is told of it: what
+    /// lies elsewhere lilv takes for the user's own.
+    func prepareScratchFolder() {
+        guard scratchFolder == nil else { return }
+        let folder = URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path
+        var pattern = Array((folder + "/continuo-XXXXXX").utf8CString)
+        guard mkdtemp(&pattern) != nil else { return }
+        scratchFolder = pattern.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
     private func makeScratchPath(_ path: String) -> UnsafeMutablePointer<CChar>? {
-        if scratchFolder == nil {
-            var pattern = Array((NSTemporaryDirectory() + "/continuo-XXXXXX").utf8CString)
-            guard mkdtemp(&pattern) != nil else { return nil }
-            scratchFolder = pattern.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-        }
+        prepareScratchFolder()
         // A plugin names files in its own folder only: neither absolute paths nor ways out of it.
         let parts = path.split(separator: "/").filter { $0 != "." && $0 != ".." }
         guard let folder = scratchFolder, !parts.isEmpty else { return nil }

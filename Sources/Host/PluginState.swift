@@ -75,19 +75,35 @@ extension PluginInstance {
         } catch {
             throw HostError.file(path: folder, cause: error.localizedDescription)
         }
-        guard let state = captureState(folder: folder) else {
+        // Beside the folder first: what is saved there already is replaced file by file once everything is written, so that it is never
+        // half of either, and lilv does not mistake files of the same name for older copies of the new ones.
+        var pattern = Array((folder + ".new-XXXXXX").utf8CString)
+        guard mkdtemp(&pattern) != nil else {
+            throw HostError.file(path: folder, cause: String(cString: strerror(errno)))
+        }
+        let fresh = pattern.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        defer { try? FileManager.default.removeItem(atPath: fresh) }
+        guard let state = captureState(folder: fresh) else {
             throw HostError.state(plugin: description.name, cause: "cannot be captured")
         }
         defer { lilv_state_free(state) }
         if let label { lilv_state_set_label(state, label) }
-        guard lilv_state_save(world.lilv, world.urids.map, world.urids.unmap, state, nil, folder, "state.ttl") == 0 else {
+        guard lilv_state_save(world.lilv, world.urids.map, world.urids.unmap, state, nil, fresh, "state.ttl") == 0 else {
             throw HostError.state(plugin: description.name, cause: "cannot be written to \(folder)")
+        }
+        // The descriptions last: they name the other files.
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: fresh)) ?? []).sorted {
+            ($0.hasSuffix(".ttl") ? 1 : 0, $0) < ($1.hasSuffix(".ttl") ? 1 : 0, $1)
+        }
+        for name in names where rename(fresh + "/" + name, folder + "/" + name) != 0 {
+            throw HostError.file(path: folder + "/" + name, cause: String(cString: strerror(errno)))
         }
     }
 
     /// The state as it is now; files are copied or linked into `folder`, or named where they are if that is nil.
     func captureState(folder: String?) -> OpaquePointer? {
-        lilv_state_new_from_instance(
+        features.prepareScratchFolder()
+        return lilv_state_new_from_instance(
             lilvPlugin, lilvInstance, world.urids.map, features.scratchFolder, folder, folder, folder,
             { symbol, context, size, type in
                 let plugin = Unmanaged<PluginInstance>.fromOpaque(context!).takeUnretainedValue()
