@@ -69,12 +69,16 @@ public final class SynthNetwork: @unchecked Sendable {  // immutable after init
         try check("gru.weight_hh", [3 * stateSize, stateSize])
         try check("gru.bias_ih", [3 * stateSize])
         try check("gru.bias_hh", [3 * stateSize])
-        for layer in ["in", "mid", "post"] {
+        // One by one, without an array of names: see `tensorShape`.
+        func checkLayer(_ layer: String) throws(ModelError) {
             try check(layer + ".bias", [width])
             try check(layer + "_norm.weight", [width])
             try check(layer + "_norm.bias", [width])
         }
-        try check("head.bias", [outputs])
+        try checkLayer("in")
+        try checkLayer("mid")
+        try checkLayer("post")
+        try check("head.bias", tensorShape(outputs))
     }
 
     /// A tensor whose values all lie within `limits`.
