@@ -39,6 +39,8 @@ program: check-swift
 	@cmp -s .build/release/continuo $(PROGRAM) || install -m 755 .build/release/continuo $(PROGRAM)
 	@mkdir -p $(BUILD)/share/continuo/models
 	@cp -u models/*.safetensors $(BUILD)/share/continuo/models/
+	@mkdir -p $(BUILD)/share/continuo/styles
+	@cp -u presets/bass/styles/*.flac $(BUILD)/share/continuo/styles/
 
 bundles: check-swift
 	@for plugin in $(PLUGINS); do \
@@ -59,9 +61,10 @@ test: build
 	@./Tests/run.sh
 
 install: build
-	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(LV2_DIR)"
+	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" "$(LV2_DIR)"
 	@install -m 755 $(PROGRAM) "$(PREFIX)/bin/continuo"
 	@install -m 644 models/*.safetensors "$(PREFIX)/share/continuo/models/"
+	@install -m 644 presets/bass/styles/*.flac "$(PREFIX)/share/continuo/styles/"
 	@for plugin in $(PLUGINS); do \
 	  rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 "$(LV2_DIR)/"; done
 	@echo "installed $(PREFIX)/bin/continuo and $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)"
@@ -69,7 +72,9 @@ install: build
 uninstall:
 	@rm -f "$(PREFIX)/bin/continuo"
 	@for model in models/*.safetensors; do rm -f "$(PREFIX)/share/continuo/models/$$(basename $$model)"; done
-	@rmdir --ignore-fail-on-non-empty "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo" 2>/dev/null || true
+	@for style in presets/bass/styles/*.flac; do rm -f "$(PREFIX)/share/continuo/styles/$$(basename $$style)"; done
+	@rmdir --ignore-fail-on-non-empty "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" \
+	  "$(PREFIX)/share/continuo" 2>/dev/null || true
 	@for plugin in $(PLUGINS); do rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; done
 
 bench: build models

@@ -142,7 +142,10 @@ if !embedded && !threadSanitizer {
             name: "DDSPSynthTests",
             dependencies: ["DDSPSynth", "CDDSPSynth", "ContinuoSynth", "Realtime", "Neural", "Signal", "Media", "CRealtime"]),
         .testTarget(
-            name: "BassGeneratorTests", dependencies: ["BassGenerator", "CBassGenerator", "ContinuoBass", "DDSPSynth", "Neural", "Signal", "CRealtime"]),
+            name: "BassGeneratorTests",
+            dependencies: [
+                "BassGenerator", "CBassGenerator", "ContinuoBass", "DDSPSynth", "Neural", "Signal", "Media", "CRealtime",
+            ]),
         .testTarget(name: "HostTests", dependencies: ["Host", "CHost", "Media"]),
         .testTarget(name: "MediaTests", dependencies: ["Media"]),
         .testTarget(name: "ModelStoreTests", dependencies: ["ModelStore", "Neural"], exclude: ["Fixtures"]),

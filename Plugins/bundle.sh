@@ -30,6 +30,9 @@ fi
 mkdir "$made/presets"
 for description in ttl/"$plugin"/*.ttl; do
     name=$(basename "$description" .ttl)
+    # What else is to be said of them, their banks, in the manifest; and the recordings that they name.
+    [ ! -e presets/"$name"/manifest.in ] || cat presets/"$name"/manifest.in >>"$made/manifest.ttl"
+    [ ! -d presets/"$name"/styles ] || cp -r presets/"$name"/styles "$made/"
     for preset in presets/"$name"/*.ttl; do
         [ -e "$preset" ] || continue
         file=$name-$(basename "$preset")

@@ -15,7 +15,8 @@ struct BassCommand: ParsableCommand {
             --bpm and --downbeat tell them; chords are heard, unless --chords names a
             chart (| C | Am F | G7 |: bars, over the beats).
 
-            --style gives the sound of a bass recorded alone. --line takes an existing bass
+            --style gives the sound: a player's, by name (continuo list players), or that of a
+            bass recorded alone. --line takes an existing bass
             (such as an earlier take): with --from-bar and --to-bar only those bars are
             played anew, with --variation all of it, a little or wholly different.
 
@@ -24,7 +25,8 @@ struct BassCommand: ParsableCommand {
 
             Examples:
               continuo bass demo.wav -o bass.wav --mixdown with-bass.wav
-              continuo bass demo.wav -o bass.wav --style fretless.wav --takes 3
+              continuo bass demo.wav -o bass.wav --style walking-upright --takes 3
+              continuo bass demo.wav -o bass.wav --style my-fretless.wav
               continuo bass demo.wav -o bass.wav --bpm 96 --downbeat 0.31 --midi bass.mid
               continuo bass demo.wav -o new.wav --line bass.wav --from-bar 5 --to-bar 6
               continuo bass demo.wav -o other.wav --line bass.wav --variation 0.4
@@ -36,7 +38,7 @@ struct BassCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The bass, as WAV.", valueName: "file"))
     var output: String
 
-    @Option(help: ArgumentHelp("A bass alone, whose sound is to be had.", valueName: "file"))
+    @Option(help: ArgumentHelp("A player, or a bass alone: whose sound is to be had.", valueName: "player|file"))
     var style: String?
 
     @Option(help: ArgumentHelp("How much of that sound, 0 to 1.", valueName: "s"))
@@ -123,7 +125,7 @@ struct BassCommand: ParsableCommand {
                 autoencoder: store.locate("continuo-bass-autoencoder"), generator: store.locate("continuo-bass-generator"))
             var settings = SamplerSettings()
             (settings.steps, settings.guidance, settings.styleStrength) = (steps, guidance, styleStrength)
-            if let style { settings.style = try player.hear(style).style }
+            if let style { settings.style = try player.hear(Players(store: store).locate(style)).style }
             let existing = try line.map { try player.hear($0) }
             var summaries: [BassSummary] = []
             for input in inputs {

@@ -109,9 +109,34 @@ refused "a mix that is no sound" text.wav text.wav -o x.wav
 refused "an empty mix" empty.wav empty.wav -o x.wav
 refused "a mix without its header" cut.wav cut.wav -o x.wav
 refused "a style that is no sound" text.wav mix.wav -o x.wav --style text.wav
+refused "a player that is none, with those there are" "walking-upright" mix.wav -o x.wav --style nobody
 refused "a chord that is none, with its place" "chart.txt: line 1, bar 2" mix.wav -o x.wav --bpm 120 --chords chart.txt
 refused "bars that are not there" "has bars 1 to" mix.wav -o x.wav --bpm 120 --line bass.wav --from-bar 40 --to-bar 41
 refused "the mix as output" "over" mix.wav -o mix.wav
+
+# The players, by name; a file of that name comes first.
+run mix.wav -o named.wav --bpm 120 --style dub-sub && run mix.wav -o filed.wav --bpm 120 --style "$root/presets/bass/styles/dub-sub.flac" &&
+    cmp -s named.wav filed.wav && ! cmp -s named.wav bass.wav && ok "bass: a player by name" ||
+    not_ok "bass: a player by name" "$(tail -n 1 err)"
+cp text.wav dub-sub
+refused "a file of a player's name is meant before the player" "dub-sub" mix.wav -o x.wav --style dub-sub
+check "bass: its players are listed" python3 - "$program" "$root/presets/bass/styles" <<'END'
+import json, os, subprocess, sys
+listed = {p["name"]: p["path"] for p in json.loads(subprocess.run([sys.argv[1], "list", "players", "--json"], capture_output=True, check=True).stdout)}
+ours = {f[:-5] for f in os.listdir(sys.argv[2]) if f.endswith(".flac")}
+assert ours <= set(listed), f"{ours - set(listed)} are missing"
+assert all(os.path.isfile(p) for p in listed.values())
+END
+# What the bundle adds to the manifest goes with it here.
+cat "$root/ttl/bass/manifest.ttl" "$root/presets/bass/manifest.in" >manifest.ttl
+grep -q '^<urn:continuo:bass#player>' "$root/ttl/bass/bass.ttl" || cat >>manifest.ttl <<'END'
+<urn:continuo:bass#player> a <http://www.w3.org/1999/02/22-rdf-syntax-ns#Property> ; rdfs:label "Player" .
+END
+said=$(lv2_validate manifest.ttl "$root/ttl/bass/bass.ttl" "$root"/presets/bass/*.ttl 2>&1)
+status=$?
+faults=$(grep -vE '^Found 0 errors' <<<"$said" | grep -iE 'error|warning' | head -n 3 | tr '\n' ' ')
+[ $status -eq 0 ] && [ -z "$faults" ] && ok "bass: lv2_validate has nothing to say of its presets" ||
+    not_ok "bass: lv2_validate has nothing to say of its presets" "status $status $faults"
 CONTINUO_MODELS=$scratch run mix.wav -o x.wav
 [ $? -eq 0 ] && ok "bass: its models come with the program" || not_ok "bass: its models come with the program" "$(tail -n 1 err)"
 finish
