@@ -129,9 +129,6 @@ assert all(os.path.isfile(p) for p in listed.values())
 END
 # What the bundle adds to the manifest goes with it here.
 cat "$root/ttl/bass/manifest.ttl" "$root/presets/bass/manifest.in" >manifest.ttl
-grep -q '^<urn:continuo:bass#player>' "$root/ttl/bass/bass.ttl" || cat >>manifest.ttl <<'END'
-<urn:continuo:bass#player> a <http://www.w3.org/1999/02/22-rdf-syntax-ns#Property> ; rdfs:label "Player" .
-END
 said=$(lv2_validate manifest.ttl "$root/ttl/bass/bass.ttl" "$root"/presets/bass/*.ttl 2>&1)
 status=$?
 faults=$(grep -vE '^Found 0 errors' <<<"$said" | grep -iE 'error|warning' | head -n 3 | tr '\n' ' ')
