@@ -94,7 +94,7 @@ public final class JackHost {
         shared.deallocate()
     }
 
-    private static func open(_ options: Options) throws -> OpaquePointer {
+    static func open(_ options: Options) throws -> OpaquePointer {
         ch_jack_be_quiet()
         var status = jack_status_t(0)
         if let client = ch_jack_open(options.name, options.server, &status) { return client }

@@ -9,6 +9,7 @@
 #include "ch_plugin.h"
 #include "ch_ring.h"
 #include "ch_signals.h"
+#include "ch_system.h"
 #include "ch_worker.h"
 
 #endif
