@@ -18,7 +18,7 @@ extension PluginInstance {
     ///
     /// - Throws: `HostError.presetNotFound`, naming those there are; `HostError.state` if it is another plugin's.
     func applyPreset(_ name: String, folder: String?) throws {
-        if let preset = matchPreset(name) {
+        if let preset = description.matchPreset(name) {
             world.loadResource(world.node(preset.uri))
             guard let state = lilv_state_new_from_world(world.lilv, world.urids.map, world.node(preset.uri)) else {
                 throw HostError.state(plugin: description.name, cause: "preset '\(preset.label)' holds nothing")
@@ -31,15 +31,6 @@ extension PluginInstance {
         if FileManager.default.fileExists(atPath: path) { return try restoreState(path: path) }
         throw HostError.presetNotFound(
             plugin: description.name, preset: name, known: description.presets.map { "'\($0.label)'" })
-    }
-
-    private func matchPreset(_ name: String) -> PresetDescription? {
-        let wanted = name.lowercased()
-        let presets = description.presets
-        if let exact = presets.first(where: { $0.uri == name }) { return exact }
-        if let exact = presets.first(where: { $0.label.lowercased() == wanted }) { return exact }
-        let partial = presets.filter { $0.label.lowercased().contains(wanted) }
-        return partial.count == 1 ? partial[0] : nil
     }
 
     /// Restores a state file, or the folder that `saveState` made. The plugin must not be running.

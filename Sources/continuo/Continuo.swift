@@ -25,6 +25,6 @@ struct Continuo: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(name: "Live", subcommands: [HostCommand.self, DoctorCommand.self]),
             CommandGroup(name: "File", subcommands: [PlayCommand.self, TransferCommand.self, BassCommand.self, Track.self, Show.self, RenderCommand.self]),
-            CommandGroup(name: "Inventory", subcommands: [InfoCommand.self, List.self, Models.self]),
+            CommandGroup(name: "Inventory", subcommands: [InfoCommand.self, List.self, PresetsCommand.self, Models.self]),
         ])
 }
