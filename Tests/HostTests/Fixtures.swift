@@ -27,6 +27,23 @@ final class ScratchFolder {
     func file(_ name: String) -> String { path + "/" + name }
 
     @discardableResult
+    func sound(constant value: Float, name: String = "constant.wav") throws -> String {
+        // A WAV of one constant: 16-bit PCM, mono, written by hand so that nothing of ours is needed to make it.
+        let frames = 64
+        var data = Data("RIFF".utf8)
+        func put<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.littleEndian) { data.append(contentsOf: $0) } }
+        put(UInt32(36 + frames * 2))
+        data.append(contentsOf: Data("WAVEfmt ".utf8))
+        put(UInt32(16)); put(UInt16(1)); put(UInt16(1)); put(UInt32(48000)); put(UInt32(96000)); put(UInt16(2)); put(UInt16(16))
+        data.append(contentsOf: Data("data".utf8))
+        put(UInt32(frames * 2))
+        for _ in 0..<frames { put(Int16(value * 32767)) }
+        let path = file(name)
+        try data.write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    @discardableResult
     func write(_ name: String, _ text: String) throws -> String {
         let file = file(name)
         try FileManager.default.createDirectory(

@@ -66,9 +66,7 @@ import Testing
     @Test func exportedAndImported() throws {
         let scratch = try ScratchFolder()
         let first = scratch.file("first"), second = scratch.file("second"), given = scratch.file("given.preset.lv2")
-        // The example's own click, under a name that nothing else has.
-        let click = scratch.file("my click.wav")
-        try FileManager.default.copyItem(atPath: "/usr/lib/lv2/eg-sampler.lv2/click.wav", toPath: click)
+        let click = try scratch.sound(constant: 0.5, name: "my click.wav")
         _ = try store(first).save(PluginSetup(Example.sampler, ["sample": click]), label: "My click")
         try store(first).export(store(first).entry(plugin: Example.sampler, name: "My click"), to: given)
         try FileManager.default.removeItem(atPath: click)
@@ -76,13 +74,11 @@ import Testing
         #expect(bundle == second + "/given.preset.lv2")
         #expect(presets.map(\.label) == ["My click"] && presets.map(\.plugin) == [Example.sampler])
         let world = World(path: path(second))
-        let graph = try Graph(
-            world: world, setups: [PluginSetup(uri: Example.sampler, preset: "My click")],
-            settings: Renderer.settings(sampleRate: 48_000, block: 256))
-        var options = Renderer.Options()
-        options.seconds = 0.2
-        let result = try Renderer.render(graph, options)
-        #expect(result.report.parameters["sample"]?.hasPrefix(second) == true)
+        let rendered = try render([PluginSetup(uri: Example.sampler, preset: "My click")], world: world) {
+            $0.inputMIDI = [TimedMIDI(time: 4000, bytes: [0x90, 60, 127])]
+            $0.seconds = 0.2
+        }
+        #expect(rendered.sound.channels[0][4000..<4060].allSatisfy { abs($0 - 0.5) < 0.01 })
         // A second one of the same name stands beside it.
         #expect(try store(second).importBundle(given).bundle != bundle)
         #expect(throws: HostError.self) {

@@ -4,28 +4,12 @@ import Testing
 
 /// Settings, presets, state, the worker and patch messages.
 @Suite struct StateTests {
-    private func sampleFile(_ scratch: ScratchFolder, value: Float) throws -> String {
-        // A WAV of one constant: 16-bit PCM, mono, written by hand so that nothing of ours is needed to make it.
-        let frames = 64
-        var data = Data("RIFF".utf8)
-        func put<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.littleEndian) { data.append(contentsOf: $0) } }
-        put(UInt32(36 + frames * 2))
-        data.append(contentsOf: Data("WAVEfmt ".utf8))
-        put(UInt32(16)); put(UInt16(1)); put(UInt16(1)); put(UInt32(48000)); put(UInt32(96000)); put(UInt16(2)); put(UInt16(16))
-        data.append(contentsOf: Data("data".utf8))
-        put(UInt32(frames * 2))
-        for _ in 0..<frames { put(Int16(value * 32767)) }
-        let path = scratch.file("constant.wav")
-        try data.write(to: URL(fileURLWithPath: path))
-        return path
-    }
-
     // The example plays all frames of its sample but the last.
     private let note = [TimedMIDI(time: 4000, bytes: [0x90, 60, 127])]
 
     @Test func workerLoadsTheSampleThatPatchSetNames() throws {
         let scratch = try ScratchFolder()
-        let path = try sampleFile(scratch, value: 0.5)
+        let path = try scratch.sound(constant: 0.5)
         let result = try render([PluginSetup(Example.sampler, ["sample": path])]) {
             $0.inputMIDI = note
             $0.seconds = 0.2
@@ -47,7 +31,7 @@ import Testing
 
     @Test func stateIsSavedAndRestored() throws {
         let scratch = try ScratchFolder()
-        let path = try sampleFile(scratch, value: 0.25)
+        let path = try scratch.sound(constant: 0.25)
         let world = World()
         let settings = Renderer.settings(sampleRate: 48000, block: 256)
         let chain = try Graph(world: world, setups: [PluginSetup(Example.sampler, ["sample": path])], settings: settings)
@@ -56,7 +40,7 @@ import Testing
         _ = try Renderer.render(chain, options)
         try chain.saveStates(to: scratch.file("saved"))
         try FileManager.default.removeItem(atPath: path)  // the state must have kept a link or copy by name
-        _ = try sampleFile(scratch, value: 0.25)
+        _ = try scratch.sound(constant: 0.25)
 
         let restored = try render([PluginSetup(Example.sampler, preset: scratch.file("saved"))], world: world) {
             $0.inputMIDI = note

@@ -131,8 +131,7 @@ public final class PresetStore {
                         ? "\(description.name) has a preset '\(same.label)' of yours already: say --force to replace it, or take another name"
                         : "\(description.name) brings a preset '\(same.label)' itself: take another name")
             }
-            let folder = (old.file as NSString).deletingLastPathComponent
-            if try holdsOnePreset(folder) { bundle = folder } else { try delete(old) }
+            bundle = try ownBundle(old)
         }
         let graph = try Graph(world: world, setups: [setup], settings: Renderer.settings(sampleRate: 48_000, block: 256))
         // What is loaded beside the audio is there once it has run.
@@ -146,32 +145,30 @@ public final class PresetStore {
     /// - Throws: `HostError`
     public func rename(_ entry: Entry, to label: String) throws {
         let label = try checked(label)
-        let state = try own(entry)
-        defer { lilv_state_free(state) }
-        lilv_state_set_label(state, label)
-        let folder = (entry.file as NSString).deletingLastPathComponent
-        let uri = entry.preset.uri.hasPrefix("file:") ? nil : entry.preset.uri
-        guard
-            lilv_state_save(
-                world.lilv, world.urids.map, world.urids.unmap, state, uri, folder, (entry.file as NSString).lastPathComponent) == 0
-        else { throw HostError.file(path: entry.file, cause: "it cannot be written") }
+        _ = try ownBundle(entry)
+        // lilv 0.24 cannot save a state that it has read; and all that changes is this one text.
+        guard var text = try? String(contentsOfFile: entry.file, encoding: .utf8) else {
+            throw HostError.file(path: entry.file, cause: "it cannot be read")
+        }
+        // Long strings (Turtle, section 2.5.1) are how lilv writes what holds quotation marks.
+        let labels = text.ranges(of: /rdfs:label\s+(?:"""(?:[^\\]|\\.)*?"""|"(?:[^"\\]|\\.)*")/)
+        guard labels.count == 1 else {
+            throw HostError.file(path: entry.file, cause: "its label is not where it is looked for: change it by hand")
+        }
+        let escaped = label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        text.replaceSubrange(labels[0], with: "rdfs:label \"\(escaped)\"")
+        do { try text.write(toFile: entry.file, atomically: true, encoding: .utf8) } catch {
+            throw HostError.file(path: entry.file, cause: error.localizedDescription)
+        }
     }
 
     /// Deletes a preset with all files that are its alone.
     ///
     /// - Throws: `HostError`
     public func delete(_ entry: Entry) throws {
-        let folder = (entry.file as NSString).deletingLastPathComponent
-        if entry.isOwn, try holdsOnePreset(folder) {
-            do { try FileManager.default.removeItem(atPath: folder) } catch {
-                throw HostError.file(path: folder, cause: error.localizedDescription)
-            }
-            return
-        }
-        let state = try own(entry)
-        defer { lilv_state_free(state) }
-        guard lilv_state_delete(world.lilv, state) == 0 else {
-            throw HostError.file(path: entry.file, cause: "it cannot be deleted")
+        let bundle = try ownBundle(entry)
+        do { try FileManager.default.removeItem(atPath: bundle) } catch {
+            throw HostError.file(path: bundle, cause: error.localizedDescription)
         }
     }
 
@@ -259,22 +256,18 @@ public final class PresetStore {
         return label
     }
 
-    /// The state of a preset that is the user's.
-    private func own(_ entry: Entry) throws -> OpaquePointer {
+    /// The bundle of a preset that is the user's, and in which there is nothing else.
+    private func ownBundle(_ entry: Entry) throws -> String {
         guard entry.isOwn else {
-            throw HostError.usage("'\(entry.preset.label)' comes with \(entry.pluginName) (\(entry.file)): only your own presets can be changed")
+            throw HostError.usage(
+                "'\(entry.preset.label)' comes with \(entry.pluginName) (\(entry.file)): only your own presets can be changed")
         }
-        guard let state = lilv_state_new_from_file(world.lilv, world.urids.map, world.node(entry.preset.uri), entry.file) else {
-            throw HostError.file(path: entry.file, cause: "it cannot be read as an LV2 state")
+        let bundle = (entry.file as NSString).deletingLastPathComponent
+        let manifest = (try? String(contentsOfFile: bundle + "/manifest.ttl", encoding: .utf8)) ?? ""
+        guard bundle != folder, manifest.components(separatedBy: "appliesTo").count == 2, !manifest.contains("binary") else {
+            throw HostError.file(path: bundle, cause: "more than the preset '\(entry.preset.label)' is in there: change it by hand")
         }
-        return state
-    }
-
-    private func holdsOnePreset(_ bundle: String) throws -> Bool {
-        guard bundle.hasPrefix(folder + "/"), bundle != folder else { return false }
-        guard let manifest = try? String(contentsOfFile: bundle + "/manifest.ttl", encoding: .utf8) else { return false }
-        // Manifests of several presets, or of presets beside a plugin, are lilv's to edit.
-        return manifest.components(separatedBy: "appliesTo").count == 2 && !manifest.contains("binary")
+        return bundle
     }
 
     /// A folder's name that is nobody's yet, as other hosts make them.
