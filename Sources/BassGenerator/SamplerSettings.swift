@@ -6,8 +6,9 @@ public struct SamplerSettings: Sendable {
     /// evaluation a step, but for distilled networks, which take guidance from 1 to 4 as they do large steps (an eighth of the way and
     /// more).
     public var guidance: Float = 3
-    /// How far guidance's spread of the latents is drawn back to what it is without, 0 … 1.
-    public var rescale: Float = 0.7
+    /// How far guidance's spread of the latents is drawn back to what it is without, 0 … 1. 0.85 keeps the spread at guidance 8
+    /// within a tenth of that at 1.
+    public var rescale: Float = 0.85
     /// Where no chords are known, those that the network hears in the mix are given to it.
     public var hearsChords = true
     /// Of the noise.
@@ -26,7 +27,7 @@ public struct SamplerSettings: Sendable {
         var settings = self
         settings.steps = min(max(steps, 1), 32)
         settings.guidance = Self.clamp(guidance, 0, 16, 1)
-        settings.rescale = Self.clamp(rescale, 0, 1, 0.7)
+        settings.rescale = Self.clamp(rescale, 0, 1, 0.85)
         settings.styleStrength = Self.clamp(styleStrength, 0, 1, 0)
         settings.variation = Self.clamp(variation, 0, 1, 1)
         return settings

@@ -59,6 +59,9 @@ def main():
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--frames", type=int, default=192)
     parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--earlier", type=pathlib.Path, nargs=2, metavar=("GENERATOR", "DISTILLED"),
+                        help="a generator that this one was trained on from, and what was distilled from it: the student begins "
+                        "with what that changed")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -74,6 +77,10 @@ def main():
         model.load_state_dict(values)
         return model
     teacher, student, slow = (of(kept["model"]) for _ in range(3))
+    if arguments.earlier:
+        before, after = (torch.load(p, weights_only=True, map_location=device)["model"] for p in arguments.earlier)
+        student.load_state_dict({k: v + after[k] - before[k] if k in after else v for k, v in kept["model"].items()})
+        slow.load_state_dict(student.state_dict())
     teacher.requires_grad_(False)
     slow.requires_grad_(False)
     # What is heard is the teacher's: the mix encoder stays, and steps are taught on the same footing.

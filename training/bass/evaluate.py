@@ -291,7 +291,7 @@ def main():
         print("diversity (onsets, pitch classes)", results["diversity"], flush=True)
     if "spread" in arguments.parts and model:
         some = songs[:12]
-        base = np.mean([spread(model, s, how, 1.0, 0.7) for s in some])
+        base = np.mean([spread(model, s, how, 1.0, 0.0) for s in some])
         found = {f"flow, w {w:g}, rescaled by {phi}": float(np.mean([spread(model, s, how, w, phi) for s in some]) / base)
                  for w in (2.0, 4.0, 8.0) for phi in (sampling.RESCALE, 1.0, 0.0)}
         if arguments.distilled:

@@ -18,7 +18,7 @@ decoding.safetensors
 generator.safetensors (of the tiny generator; 48 frames)
     mix, mix_known, beat, chords, kept, mask, noise → heard (mix encoder), auxiliary, heard_chords (`hear_chords`), listened, listened_without (nothing known but
     what is kept); step (embedding of t, d, w = 0.7, 0.25, 3), block_in, block_out (the first block's, there, at z = noise), velocity;
-    trajectory [4, 48, 24]: z after each of 4 steps, guidance 2, rescaling 0.7, nothing kept;
+    trajectory [4, 48, 24]: z after each of 4 steps, guidance 2, rescaling 0.85, nothing kept;
     styled [4, 48, 24]: the same with style [8], strength 0.8, and what is kept by mask;
     varied [3, 48, 24]: 3 steps from start [48, 24] beginning at t = 0.6, guidance 1;
     distilled [2, 48, 24]: 2 steps, the network taking d and w = 2 itself;

@@ -10,7 +10,7 @@ from autoencoder import LATENTS, LINE
 from generator import BEAT, CHORD, Conditions
 
 WINDOW, HOP = 256, 192  # frames
-RESCALE = 0.7
+RESCALE = 0.85
 
 
 def times(steps):
