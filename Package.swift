@@ -106,6 +106,7 @@ if !embedded && !threadSanitizer {
         .systemLibrary(name: "CSndfile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         // Floor 4: the host; files and pictures; downloaded models
@@ -121,7 +122,7 @@ if !embedded && !threadSanitizer {
         .executableTarget(
             name: "continuo",
             dependencies: [
-                "Host", "Media", "ModelStore", "PitchTracker", "BassGenerator", "Signal", "Neural",
+                "CEdit", "Host", "Media", "ModelStore", "PitchTracker", "BassGenerator", "Signal", "Neural",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -13,9 +13,13 @@ public final class Graph {
     let world: World
     let process: UnsafeMutablePointer<Process>
     var wiring = GraphWiring()
+    /// What MIDI moves.
+    var mappings: [GraphMapping] = []
     /// Gives an end its port in the outside world, and takes it away.
     var registerEnd: ((GraphEnd) throws -> Void)?
     var unregisterEnd: ((GraphEnd) -> Void)?
+    /// Takes apart what an end is connected with out there.
+    var detachEnd: ((GraphEnd) -> Void)?
 
     /// What the process thread posts, unless somebody gives it another.
     private let wake: OpaquePointer
@@ -39,6 +43,8 @@ public final class Graph {
     private static let eventBytes: UInt32 = 1 << 20
     /// 20 ms: too short to be heard as a fade, long enough not to be heard as a click.
     static let fadeSeconds = 0.02
+    /// How long a plugin that comes in another's place plays unheard first.
+    static let warmSeconds = 0.1
 
     /// A graph of nothing.
     public init(world: World, settings: ProcessSettings) {
@@ -54,7 +60,7 @@ public final class Graph {
             to: Process(
                 plan: plan.pointer, fadeCurve: memory.floats(Process.fadeSteps + 1),
                 urids: UnsafePointer(world.urids.known), forge: UnsafePointer(world.urids.forge),
-                commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
+                nrpn: memory.copy([ProcessNRPN](repeating: ProcessNRPN(), count: 16)), commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
                 scratch: memory.allocate(Int(Graph.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake))
         for step in 0...Process.fadeSteps {
             process.pointee.fadeCurve[step] = cr_sin(Float(step) / Float(Process.fadeSteps) * .pi / 2)
@@ -100,7 +106,17 @@ public final class Graph {
     public var audioInputCount: Int { wiring.inputs.count { $0.isMain && $0.kind == .audio } }
     public var audioOutputCount: Int { wiring.outputs.count { $0.isMain && $0.kind == .audio } }
     /// Frames of latency, from the plugins' own reports: of a row the sum, else the longest way.
-    public var latency: Int { GraphPlan.timing(nodes, wiring).latency }
+    public var latency: Int { timing.latency }
+    var timing: GraphPlan.Timing { GraphPlan.timing(activeNodes, activeWiring) }
+
+    private var activeNodes: [GraphNode] { nodes.filter { !$0.isInactive } }
+    private var activeWiring: GraphWiring {
+        let inactive = Set(nodes.filter(\.isInactive).map(\.id))
+        if inactive.isEmpty { return wiring }
+        var active = wiring
+        active.arcs.removeAll { inactive.contains($0.arc.from.nodeID ?? 0) || inactive.contains($0.arc.to.nodeID ?? 0) }
+        return active
+    }
 
     public func node(named name: String) -> GraphNode? { nodes.first { $0.name == name } }
     func node(id: UInt32) -> GraphNode? { nodes.first { $0.id == id } ?? retired.lazy.flatMap(\.nodes).first { $0.id == id } }
@@ -109,7 +125,7 @@ public final class Graph {
 
     public func activate() {
         isActive = true
-        for node in nodes { start(node) }
+        for node in activeNodes { start(node) }
         if !wiring.isRow && !isRunning { install() }
     }
 
@@ -146,15 +162,16 @@ public final class Graph {
 
     /// Loads a plugin, which is connected with nothing yet.
     ///
+    /// - Parameter prepare: what is to be done with it before it is active.
     /// - Throws: `HostError` if it cannot be had as asked; then nothing has changed.
     @discardableResult
-    package func add(_ setup: PluginSetup, named name: String? = nil) throws -> GraphNode {
-        let node = try makeNode(setup, named: name ?? unusedName(setup))
+    package func add(
+        _ setup: PluginSetup, named name: String? = nil, prepare: (GraphNode) throws -> Void = { _ in }
+    ) throws -> GraphNode {
+        let node = try makeNode(setup, named: name ?? unusedName(setup), prepare)
         nodes.append(node)
         isStale = true
         do {
-            // What is set by messages reaches the plugin with its first plan.
-            installIfStale()
             for setting in setup.settings { try set(setting, of: node, folder: setup.folder) }
         } catch {
             remove([node])
@@ -163,16 +180,20 @@ public final class Graph {
         return node
     }
 
-    private func makeNode(_ setup: PluginSetup, named name: String) throws -> GraphNode {
+    private func makeNode(
+        _ setup: PluginSetup, named name: String, _ prepare: (GraphNode) throws -> Void = { _ in }
+    ) throws -> GraphNode {
         let node = try GraphNode(
             world: world, setup: setup, name: name, id: nextID, settings: settings, events: process.pointee.events)
         nextID += 1
+        try prepare(node)
         if isActive { start(node) }
         return node
     }
 
     package func remove(_ gone: [GraphNode]) {
         let ids = Set(gone.map(\.id))
+        mappings.removeAll { ids.contains($0.nodeID) }
         nodes.removeAll { ids.contains($0.id) }
         wiring.arcs.removeAll { arc, _ in
             ids.contains(arc.from.nodeID ?? 0) || ids.contains(arc.to.nodeID ?? 0)
@@ -188,10 +209,60 @@ public final class Graph {
             nodes.append(try makeNode(setup, named: setup.name ?? unusedName(setup)))
         }
         try wire(patch.connections)
+        for mapping in patch.mappings { try map(mapping) }
         isStale = true
         installIfStale()
         for (node, setup) in zip(nodes, patch.plugins) {
             for setting in setup.settings { try set(setting, of: node, folder: setup.folder) }
+        }
+    }
+
+    /// Takes a plugin out of the sound, or back into it; its settings and connections stay.
+    func setActive(_ node: GraphNode, _ isActive: Bool) {
+        if node.isInactive == !isActive { return }
+        node.isInactive = !isActive
+        if isActive && self.isActive { start(node) }
+        isStale = true
+    }
+
+    /// Loads a plugin once more, with its state and then a preset on top, and puts it in the place of the old one, which fades
+    /// out when the new one has warmed up.
+    ///
+    /// - Parameter change: what else is to be done with the new one before it is heard.
+    /// - Throws: `HostError`; then nothing has changed.
+    @discardableResult
+    package func replace(_ node: GraphNode, change: (GraphNode) throws -> Void) throws -> GraphNode {
+        let place = nodes.firstIndex { $0 === node }!
+        var setup = node.setup
+        setup.preset = nil
+        let fresh = try GraphNode(
+            world: world, setup: setup, name: node.name, id: nextID, settings: settings, events: process.pointee.events)
+        nextID += 1
+        fresh.setup = node.setup
+        fresh.isInactive = node.isInactive
+        let state = node.instance.captureState(folder: nil)
+        defer { lilv_state_free(state) }
+        if let state { fresh.instance.restore(state) }
+        try change(fresh)
+        if isActive && !fresh.isInactive { start(fresh) }
+        nodes[place] = fresh
+        func moved(_ point: GraphPoint) -> GraphPoint {
+            point.nodeID == node.id ? .node(fresh.id, point.port) : point
+        }
+        wiring.arcs = wiring.arcs.map { (GraphArc(from: moved($0.arc.from), to: moved($0.arc.to)), $0.gain) }
+        for end in wiring.inputs + wiring.outputs where end.port?.node == node.id { end.port?.node = fresh.id }
+        mappings = mappings.map { $0.nodeID == node.id ? $0.moved(to: fresh) : $0 }
+        changed(warmFrames: Int(settings.sampleRate * Graph.warmSeconds) + fresh.latency)
+        return fresh
+    }
+
+    /// Applies a preset without a click (see `replace`).
+    @discardableResult
+    package func applyPreset(_ preset: String, to node: GraphNode, folder: String? = nil) throws -> GraphNode {
+        try replace(node) { fresh in
+            try fresh.instance.applyPreset(preset, folder: folder)
+            fresh.setup.preset = preset
+            fresh.setup.folder = folder
         }
     }
 
@@ -200,6 +271,11 @@ public final class Graph {
         let last = setup.uri.split(whereSeparator: { "/#:".contains($0) }).last.map(String.init) ?? "plugin"
         let base = String(last.map { $0.isLetter || $0.isNumber || "_-.".contains($0) ? $0 : "_" })
         return unused(base, nodes.map(\.name))
+    }
+
+    func newID() -> UInt32 {
+        defer { nextID += 1 }
+        return nextID
     }
 
     func unused(_ name: String, _ taken: [String]) -> String {
@@ -216,9 +292,20 @@ public final class Graph {
         _ wiring: GraphWiring, _ name: String, _ prettyName: String, _ kind: GraphEnd.Kind, isInput: Bool, isMain: Bool,
         rest: Float = 0
     ) -> GraphEnd {
+        // One of that name may still be fading out: it is taken up again, or its name is not.
+        let present = wiring.inputs + wiring.outputs
+        let leaving = (plan.ends + retired.flatMap(\.ends)).filter { end in !present.contains { $0.id == end.id } }
+        if let old = leaving.first(where: { $0.name == name }), !present.contains(where: { $0.name == name }),
+            old.kind == kind, old.isInput == isInput, old.isMain == isMain, old.rest == rest
+        {
+            old.partners = []
+            old.port = nil
+            detachEnd?(old)
+            return old
+        }
         defer { nextID += 1 }
         return GraphEnd(
-            id: nextID, name: unused(name, (wiring.inputs + wiring.outputs).map(\.name)), prettyName: prettyName, kind: kind,
+            id: nextID, name: unused(name, (present + leaving).map(\.name)), prettyName: prettyName, kind: kind,
             isInput: isInput, isMain: isMain, rest: rest, maximumBlock: settings.maximumBlock,
             urids: UnsafePointer(world.urids.known))
     }
@@ -240,6 +327,11 @@ public final class Graph {
 
     /// Sends an atom (with its header) to a plugin's control port; false if there is no room.
     func send(_ atom: [UInt8], to node: GraphNode) -> Bool {
+        if !plan.nodes.contains(where: { $0 === node }) {
+            // It waits for the plugin's first plan.
+            node.waitingMessages.append(atom)
+            return true
+        }
         let commands = process.pointee.commands
         var address = node.process
         guard ch_ring_begin(commands, ProcessCommand.atom, UInt32(8 + atom.count)) else { return false }
@@ -298,10 +390,10 @@ public final class Graph {
         isStale = false
         defer { warmFrames = 0 }
         return GraphPlan(
-            serial: serial, nodes: nodes, wiring: wiring, previous: previous,
+            serial: serial, nodes: activeNodes, wiring: activeWiring, previous: previous,
             context: .init(
                 urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: fades,
-                warmFrames: warmFrames))
+                warmFrames: warmFrames, mappings: mappings))
     }
 
     private func installIfStale() { if !isRunning && isStale { install() } }
@@ -315,6 +407,7 @@ public final class Graph {
         beginPlan(process)
         for node in old.nodes where !plan.nodes.contains(where: { $0 === node }) { node.instance.deactivate() }
         release(old.ends)
+        sendWaitingMessages()
     }
 
     private func handOver(fades: Bool = true) {
@@ -324,6 +417,15 @@ public final class Graph {
         let leftEnds = old.ends.filter { end in !plan.ends.contains { $0 === end } }
         retired.append((plan.serial, old, left, leftEnds))
         _ = ch_exchange_pointer(&process.pointee.pendingPlan, UnsafeMutableRawPointer(plan.pointer))
+        sendWaitingMessages()
+    }
+
+    private func sendWaitingMessages() {
+        for node in plan.nodes where !node.waitingMessages.isEmpty {
+            let waiting = node.waitingMessages
+            node.waitingMessages = []
+            for atom in waiting { _ = send(atom, to: node) }
+        }
     }
 
     private func free() {
@@ -331,7 +433,7 @@ public final class Graph {
         // A message on its way may still name a node.
         guard ch_ring_is_empty(process.pointee.commands) else { return }
         while let first = retired.first, first.serial <= taken {
-            for node in first.nodes { node.instance.deactivate() }
+            for node in first.nodes where !plan.nodes.contains(where: { $0 === node }) { node.instance.deactivate() }
             retired.removeFirst()
             release(first.ends)
         }
@@ -359,8 +461,10 @@ public final class Graph {
                 world: world, setup: setup, name: node.name, id: node.id, settings: settings, events: process.pointee.events)
             made.setup = node.setup
             if let state { made.instance.restore(state) }
+            made.isInactive = node.isInactive
             fresh.append(made)
         }
+        mappings = mappings.map { mapping in fresh.first { $0.id == mapping.nodeID }.map(mapping.moved) ?? mapping }
         self.settings = settings
         fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
         func resized(_ end: GraphEnd) -> GraphEnd {
@@ -374,7 +478,7 @@ public final class Graph {
         wiring.inputs = wiring.inputs.map(resized)
         wiring.outputs = wiring.outputs.map(resized)
         nodes = fresh
-        if isActive { for node in nodes { start(node) } }
+        if isActive { for node in activeNodes { start(node) } }
         process.pointee.sampleRate = settings.sampleRate
         process.pointee.maximumBlock = UInt32(settings.maximumBlock)
         process.pointee.bypassFrames = UInt32(fadeFrames)

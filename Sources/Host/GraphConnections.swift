@@ -187,6 +187,38 @@ extension Graph {
         (wiring.inputs + wiring.outputs).first { $0.port?.node == node.id && $0.port?.port == port.index }
     }
 
+    /// The connections as people write them: the ends that were made for plugins' ports give way to who they stand for.
+    func describedConnections() -> [PatchConnection] {
+        func text(_ point: GraphPoint) -> String? {
+            switch point.owner {
+            case .node(let id): node(id: id).map { "\($0.name):\($0.description.ports[point.port].symbol)" }
+            case .end(let id): wiring.end(id).flatMap { $0.port == nil ? $0.name : nil }
+            }
+        }
+        var described: [PatchConnection] = []
+        if !wiring.isRow {
+            for (arc, gain) in wiring.arcs {
+                if let from = text(arc.from), let to = text(arc.to) {
+                    described.append(PatchConnection(from: from, to: to, gain: gain))
+                    continue
+                }
+                guard let end = wiring.end(arc.from.endID ?? arc.to.endID ?? 0) else { continue }
+                for partner in end.partners {
+                    let other = partner.pattern
+                    if let to = text(arc.to) { described.append(PatchConnection(from: other, to: to, gain: gain)) }
+                    if let from = text(arc.from) { described.append(PatchConnection(from: from, to: other, gain: gain)) }
+                }
+            }
+        }
+        for end in wiring.inputs where end.port == nil {
+            for partner in end.partners { described.append(PatchConnection(from: partner.pattern, to: end.name)) }
+        }
+        for end in wiring.outputs where end.port == nil {
+            for partner in end.partners { described.append(PatchConnection(from: end.name, to: partner.pattern)) }
+        }
+        return described
+    }
+
     // MARK: Arcs
 
     /// - Throws: `HostError.feedback`, and nothing has changed.

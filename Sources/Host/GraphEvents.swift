@@ -26,6 +26,9 @@ public struct ParameterChange: Sendable, Equatable {
     public var plugin: Int
     public var property: String
     public var value: String
+    public var uri = ""
+    /// The value's type, by mod-host's letters: b, i, l, f, g, s, p, u.
+    public var type = "s"
 }
 
 /// What the process thread sent, taken on the set-up thread.
@@ -38,6 +41,12 @@ final class GraphEvents {
     var collectsMIDI = false
     /// Called for each change of a parameter.
     var onParameter: ((ParameterChange) -> Void)?
+    /// The same, and for each time that a plugin tells of a parameter, changed or not.
+    var onTold: ((ParameterChange) -> Void)?
+    var onMapped: ((MappedEvent) -> Void)?
+    var onLearned: ((LearnedEvent) -> Void)?
+    /// MIDI messages of three bytes at most.
+    var onMessage: (([UInt8]) -> Void)?
     private var body = [UInt64](repeating: 0, count: 8192)
 
     func drain(_ graph: Graph) {
@@ -71,6 +80,9 @@ final class GraphEvents {
                 TimedControl(
                     time: Int(event.time), plugin: index, symbol: node.description.ports[Int(meter.port)].symbol,
                     value: event.value))
+        case ProcessEvent.mapped: onMapped?(bytes.load(as: MappedEvent.self))
+        case ProcessEvent.learned: onLearned?(bytes.load(as: LearnedEvent.self))
+        case ProcessEvent.message: onMessage?(Array(bytes.prefix(3)))
         case UInt32(ch_log_message):
             let line = String(cString: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
             FileHandle.standardError.write(Data((line + "\n").utf8))
@@ -93,14 +105,32 @@ final class GraphEvents {
             let name = description.parameters.first { $0.uri == uri }?.symbol ?? uri
             let text = graph.world.urids.describe(value)
             let prefix = graph.nodes.count > 1 ? "\(plugin + 1) " : ""
+            let change = ParameterChange(
+                plugin: plugin, property: name, value: text, uri: uri, type: graph.world.urids.typeLetter(value))
+            onTold?(change)
             if parameters["\(prefix)\(name)"] == text { continue }
             parameters["\(prefix)\(name)"] = text
-            onParameter?(ParameterChange(plugin: plugin, property: name, value: text))
+            onParameter?(change)
         }
     }
 }
 
 extension URIDMap {
+    /// mod-host's letter for an atom's type.
+    func typeLetter(_ atom: UnsafePointer<LV2_Atom>) -> String {
+        let known = known.pointee
+        return switch atom.pointee.type {
+        case known.atom_float: "f"
+        case known.atom_double: "g"
+        case known.atom_int: "i"
+        case known.atom_long: "l"
+        case known.atom_bool: "b"
+        case known.atom_path: "p"
+        case known.atom_uri, known.atom_urid: "u"
+        default: "s"
+        }
+    }
+
     /// An atom's value as text.
     func describe(_ atom: UnsafePointer<LV2_Atom>) -> String {
         let body = UnsafeRawPointer(atom + 1)

@@ -12,6 +12,11 @@ public final class GraphNode {
     /// What it was made from; `preset` is the one applied last.
     public internal(set) var setup: PluginSetup
 
+    /// Stands aside: it has its place and settings, and is not heard.
+    var isInactive = false
+    /// Messages that came before its first plan.
+    var waitingMessages: [[UInt8]] = []
+
     let process: UnsafeMutablePointer<ProcessNode>
     /// By port index: audio and CV …
     private(set) var floatInputs: [Int: FloatInput] = [:]

@@ -17,6 +17,7 @@ final class GraphPlan {
     private let memory = ProcessMemory()
     private let delayLines: [UInt32: BypassDelay]
     private let leaving: [Way]
+    private let mappings: [GraphMapping]
 
     /// A connection as it runs: with its delay line, which goes on from plan to plan.
     final class Way {
@@ -76,6 +77,7 @@ final class GraphPlan {
         var fadeFrames: Int
         /// Frames to wait at least before it.
         var warmFrames: Int
+        var mappings: [GraphMapping] = []
     }
 
     /// - Parameters:
@@ -241,10 +243,12 @@ final class GraphPlan {
             }
             return output
         }
+        mappings = context.mappings.filter { known.contains($0.nodeID) }
         pointer = memory.copy([
             ProcessPlan(
                 serial: serial, steps: memory.copy(steps), stepCount: steps.count, inputs: memory.copy(processInputs),
                 inputCount: processInputs.count, outputs: memory.copy(processOutputs), outputCount: processOutputs.count,
+                mappings: memory.copy(mappings.map(\.process)), mappingCount: mappings.count,
                 fadeWait: hasFades ? UInt64(wait) : 0, fadeLength: hasFades ? UInt64(context.fadeFrames) : 0)
         ])
         self.ways = ways

@@ -30,6 +30,14 @@ public final class JackHost {
         /// Called about 20 times a second, with the graph, on the calling thread.
         public var onTurn: ((Graph) -> Void)?
         public var onParameter: ((ParameterChange) -> Void)?
+        /// Where lines come from that are to be done: the remote port, the console. The host can be empty then.
+        public var commands: CommandQueue?
+        /// A server whose feedback clients are told of changes.
+        public var remote: RemoteServer?
+        /// What a console completes from; kept up to date.
+        public var names: HostNames?
+        /// Whether `monitor` may connect with other machines.
+        public var reachesAnywhere = false
 
         public init() {}
     }
@@ -51,6 +59,7 @@ public final class JackHost {
     let shared: UnsafeMutablePointer<JackShared>
     let ports: JackPorts
     private let events = GraphEvents()
+    private let session: HostSession
     private var recorder: Recorder?
     /// Frames left out at the recording's beginning.
     private var trimmed = 0
@@ -72,7 +81,11 @@ public final class JackHost {
         for setup in patch.plugins { _ = try world.plugin(setup.uri) }
         client = try JackHost.open(options)
         do {
-            graph = try Graph(world: world, patch: patch, settings: JackHost.settings(of: client))
+            // Under command it may begin empty.
+            graph =
+                options.commands != nil && patch.plugins.isEmpty
+                ? Graph(world: world, settings: JackHost.settings(of: client))
+                : try Graph(world: world, patch: patch, settings: JackHost.settings(of: client))
         } catch {
             jack_client_close(client)
             throw error
@@ -80,6 +93,8 @@ public final class JackHost {
         shared = .allocate(capacity: 1)
         shared.initialize(to: JackShared(process: graph.process, wake: cr_semaphore_make()))
         ports = JackPorts(client: client, onNotice: options.onNotice)
+        session = HostSession(graph: graph, world: world)
+        session.jack = self
         do { try prepare(patch) } catch {
             jack_client_close(client)
             isClosed = true
@@ -137,6 +152,7 @@ public final class JackHost {
         process.pointee.beatsPerBar = patch.transport?.beatsPerBar ?? options.beatsPerBar
         process.pointee.beatUnit = patch.transport?.beatUnit ?? options.beatUnit
         process.pointee.tapsControls = options.collectsControls
+        if options.commands != nil || !graph.mappings.isEmpty { graph.offerMIDI() }
         for end in graph.inputs + graph.outputs { try ports.register(end) }
         graph.registerEnd = { [ports] end in
             do { try ports.register(end) } catch {
@@ -145,6 +161,7 @@ public final class JackHost {
             }
         }
         graph.unregisterEnd = { [ports] in ports.unregister($0) }
+        graph.detachEnd = { [ports] in ports.detach($0) }
         graph.activate()
         graph.changed()
         if let file = options.input {
@@ -165,10 +182,20 @@ public final class JackHost {
         }
         events.collectsMIDI = options.collectsMIDI
         events.onParameter = options.onParameter
+        prepareSession()
         var seconds = options.seconds
         if seconds == nil, let input { seconds = Double(input.frameCount) / Double(input.sampleRate) + options.tail }
         if let seconds { process.pointee.limit = UInt64((seconds * graph.settings.sampleRate).rounded()) + UInt64(trimmed) }
         setCallbacks()
+    }
+
+    private func prepareSession() {
+        session.reachesAnywhere = options.reachesAnywhere
+        if let remote = options.remote { session.feedback.send = { [unowned remote] in remote.broadcast($0) } }
+        events.onTold = { [unowned session] in session.told($0) }
+        events.onMapped = { [unowned session] in session.mapped($0) }
+        events.onLearned = { [unowned session] in session.learned($0) }
+        events.onMessage = { [unowned session] in session.received($0) }
     }
 
     private func setCallbacks() {
@@ -248,6 +275,8 @@ public final class JackHost {
         recorder?.start()
         ch_signals_catch(shared.pointee.wake)
         defer { ch_signals_release() }
+        options.commands?.setWake(shared.pointee.wake)
+        defer { options.commands?.close() }
         var end = "end"
         var failure: HostError?
         ports.update(graph)
@@ -258,6 +287,7 @@ public final class JackHost {
         } else {
             isActive = true
             connectPorts()
+            options.names?.update(session)
             if startsTransport { jack_transport_start(client) }
             (end, failure) = loop()
         }
@@ -284,12 +314,21 @@ public final class JackHost {
             + "; \(Int(graph.settings.sampleRate)) Hz, \(graph.settings.maximumBlock) frames a period"
     }
 
+    func setRolling(_ isRolling: Bool) { isRolling ? jack_transport_start(client) : jack_transport_stop(client) }
+    func setFreewheeling(_ isOn: Bool) -> Bool { jack_set_freewheel(client, isOn ? 1 : 0) == 0 }
+    /// Off: silence; the plugins rest.
+    func setProcessing(_ isOn: Bool) { ch_store(&graph.process.pointee.isResting, isOn ? 0 : 1) }
+
+    /// JACK's own figure for all its clients, in percent.
+    var load: Float { jack_cpu_load(client) }
+    var xruns: Int { Int(ch_load(&shared.pointee.xruns)) }
+
     var clientName: String { String(cString: jack_get_client_name(client)) }
 
     private func loop() -> (String, HostError?) {
         let process = graph.process
         while true {
-            _ = cr_semaphore_wait_for(shared.pointee.wake, 50_000_000)
+            _ = cr_semaphore_wait_for(shared.pointee.wake, options.commands == nil ? 50_000_000 : 20_000_000)
             if ch_load(&shared.pointee.isShutDown) != 0 {
                 return ("server", .server("the JACK server has gone away: start it again, then continuo"))
             }
@@ -304,14 +343,23 @@ public final class JackHost {
                 }
             }
             events.drain(graph)
+            let requests = options.commands?.takeAll() ?? []
+            for request in requests {
+                let reply = session.isQuitting ? .failure(.invalidOperation, "the host ends") : session.execute(request.line)
+                request.answer(reply)
+            }
+            if !requests.isEmpty { options.names?.update(session) }
+            session.turn()
             graph.advance()
             if ports.update(graph) { jack_recompute_total_latencies(client) }
             if ch_load(&shared.pointee.portsChanged) != 0 {
                 ch_store(&shared.pointee.portsChanged, 0)
                 ports.connectPartners(graph)
+                options.names?.update(session)
             }
             options.onTurn?(graph)
             if ch_load(&process.pointee.isFinished) != 0 { return ("end", nil) }
+            if session.isQuitting { return ("quit", nil) }
         }
     }
 

@@ -52,6 +52,15 @@ final class JackPorts {
         guard let jack = end.jack else { return }
         jack_remove_properties(client, jack_port_uuid(jack))
         jack_port_unregister(client, jack)
+        forget(end)
+    }
+
+    func detach(_ end: GraphEnd) {
+        if let jack = end.jack { jack_port_disconnect(client, jack) }
+        forget(end)
+    }
+
+    private func forget(_ end: GraphEnd) {
         let prefix = "\(end.id) "
         connected = connected.filter { !$0.hasPrefix(prefix) }
     }
@@ -74,7 +83,7 @@ final class JackPorts {
         let type = end.kind == .midi ? "8 bit raw midi" : "32 bit float mono audio"
         let own = String(cString: jack_get_client_name(client)) + ":"
         let names = jackPortNames(client, type, end.isInput ? JackPortIsOutput : JackPortIsInput).filter {
-            !$0.hasPrefix(own) && fnmatch(partner.pattern, $0, 0) == 0
+            !$0.hasPrefix(own) && ($0 == partner.pattern || fnmatch(partner.pattern, $0, 0) == 0)
         }
         if names.isEmpty, jack_port_by_name(client, partner.pattern) != nil { return [partner.pattern] }  // an alias
         guard let place = partner.place else { return names }
@@ -94,12 +103,42 @@ final class JackPorts {
         return (end.isInput ? jack_disconnect(client, other, name) : jack_disconnect(client, name, other)) == 0
     }
 
+    /// The names of all clients' ports but ours.
+    func otherPorts() -> [String] {
+        let own = String(cString: jack_get_client_name(client)) + ":"
+        return ["32 bit float mono audio", "8 bit raw midi"].flatMap { type in
+            [JackPortIsInput, JackPortIsOutput].flatMap { jackPortNames(client, type, $0) }
+        }.filter { !$0.hasPrefix(own) }
+    }
+
+    /// Connects two ports of which neither is ours.
+    func connectOthers(_ from: String, _ to: String) -> Bool {
+        let status = jack_connect(client, from, to)
+        return status == 0 || status == EEXIST
+    }
+
+    func disconnectOthers(_ from: String, _ to: String) -> Bool { jack_disconnect(client, from, to) == 0 }
+
+    /// Takes apart all connections of another client's port; false if there is no such port.
+    func disconnectAll(_ name: String) -> Bool {
+        guard let port = jack_port_by_name(client, name) else { return false }
+        guard let list = jack_port_get_all_connections(client, port) else { return true }
+        defer { jack_free(list) }
+        let isOutput = jack_port_flags(port) & Int32(JackPortIsOutput.rawValue) != 0
+        var i = 0
+        while let other = list[i] {
+            _ = isOutput ? jack_disconnect(client, name, other) : jack_disconnect(client, other, name)
+            i += 1
+        }
+        return true
+    }
+
     // MARK: Latency
 
     /// Looks at how late the graph is; whether that has changed.
     @discardableResult
     func update(_ graph: Graph) -> Bool {
-        let timing = GraphPlan.timing(graph.nodes, graph.wiring)
+        let timing = graph.timing
         func entries(_ ends: [GraphEnd]) -> [LatencyEntry] {
             ends.compactMap { end in
                 end.jack.map {

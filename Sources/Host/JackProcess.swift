@@ -27,7 +27,7 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
     takePlan(process)
     let plan = process.pointee.plan
     fetchBuffers(plan, frames)
-    if isOpen {
+    if isOpen && ch_load(&process.pointee.isResting) == 0 {
         followFreewheel(process)
         followTransport(process)
         var from: UInt32 = 0

@@ -9,6 +9,7 @@ public struct Patch: Sendable, Equatable {
     public var plugins: [PluginSetup] = []
     /// Empty, or without a plugin's port among them: the plugins stand in a row.
     public var connections: [PatchConnection] = []
+    public var mappings: [MIDIMapping] = []
     public var transport: PatchTransport?
 
     public init(

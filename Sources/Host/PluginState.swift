@@ -59,7 +59,7 @@ extension PluginInstance {
 
     /// Saves controls and state as a preset bundle that any LV2 host can read. The plugin may be running if it is
     /// thread-safe there, as LV2 asks.
-    public func saveState(to folder: String, label: String? = nil) throws {
+    public func saveState(to folder: String, file: String = "state.ttl", label: String? = nil) throws {
         let folder = URL(fileURLWithPath: folder).standardizedFileURL.path
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -79,7 +79,9 @@ extension PluginInstance {
         }
         defer { lilv_state_free(state) }
         if let label { lilv_state_set_label(state, label) }
-        guard lilv_state_save(world.lilv, world.urids.map, world.urids.unmap, state, nil, fresh, "state.ttl") == 0 else {
+        // A bundle of several presets keeps the others.
+        if file != "state.ttl" { try? FileManager.default.copyItem(atPath: folder + "/manifest.ttl", toPath: fresh + "/manifest.ttl") }
+        guard lilv_state_save(world.lilv, world.urids.map, world.urids.unmap, state, nil, fresh, file) == 0 else {
             throw HostError.state(plugin: description.name, cause: "cannot be written to \(folder)")
         }
         // The descriptions last: they name the other files.

@@ -38,6 +38,9 @@ struct Process {
     var playerChannels = 0
     var playerFrames: UInt64 = 0
 
+    /// By channel: which NRPN data entry goes to.
+    var nrpn: UnsafeMutablePointer<ProcessNRPN>
+
     // Messages
     /// Set-up thread → process (`ProcessCommand`).
     var commands: UnsafeMutablePointer<ch_ring>
@@ -75,6 +78,12 @@ struct Process {
     var settledPlan: Int32 = 0
     /// Counts the changes of plugins' latencies.
     var latencyChanges: Int32 = 0
+    /// 1: it plays silence, and the plugins rest.
+    var isResting: Int32 = 0
+    /// 1: the next controller that moves is told of (`ProcessEvent.learned`), and 0 again.
+    var isLearning: Int32 = 0
+    /// Bit c: controllers of channel c (from 0) are told of (`ProcessEvent.message`); program changes always are.
+    var toldChannels: Int32 = 0
 }
 
 /// The graph, made ready for the process thread: nothing in it is looked up or sorted there. Made and freed by `GraphPlan`; what
@@ -89,6 +98,9 @@ struct ProcessPlan {
     var inputCount: Int
     var outputs: UnsafeMutablePointer<ProcessOutput>
     var outputCount: Int
+    /// What MIDI moves; each goes on from plan to plan.
+    var mappings: UnsafeMutablePointer<UnsafeMutablePointer<ProcessMapping>>
+    var mappingCount: Int
     /// Frames from the plan's first until its fades begin: what is new fills its delay lines and warms up meanwhile.
     var fadeWait: UInt64
     /// Frames that its fades take; 0: what is new is there at once.
@@ -208,16 +220,8 @@ enum ProcessGate {
 
 /// Message types of `Process.commands`.
 enum ProcessCommand {
-    /// `ControlCommand`
-    static let control: UInt32 = 1
     /// `UnsafeMutablePointer<ProcessNode>`, then an atom with its header
-    static let atom: UInt32 = 2
-}
-
-struct ControlCommand {
-    var node: UnsafeMutablePointer<ProcessNode>
-    var port: UInt32
-    var value: Float
+    static let atom: UInt32 = 1
 }
 
 /// Message types of `Process.events` (and `ch_log_message`).
@@ -228,6 +232,57 @@ enum ProcessEvent {
     static let atom: UInt32 = 2
     /// `ControlEvent`: a control output that changed
     static let control: UInt32 = 3
+    /// `MappedEvent`: a control that MIDI moved
+    static let mapped: UInt32 = 4
+    /// `LearnedEvent`
+    static let learned: UInt32 = 5
+    /// Four bytes: a MIDI message that somebody asked to be told of
+    static let message: UInt32 = 6
+}
+
+struct MappedEvent {
+    /// Which of the graph's mappings.
+    var mapping: UInt32
+    var value: Float
+}
+
+struct LearnedEvent {
+    var source: ProcessMapping.Source
+    /// From 0.
+    var channel: UInt8
+    var number: UInt16
+}
+
+/// One control that MIDI moves.
+struct ProcessMapping {
+    enum Source: UInt8 { case controller, nrpn, bend, pressure, note }
+    enum Curve: UInt8 { case linear, logarithmic, power }
+
+    var id: UInt32
+    var source: Source
+    /// From 0; 255: all.
+    var channel: UInt8
+    var number: UInt16
+    var node: UnsafeMutablePointer<ProcessNode>
+    /// The control's index; −1: the host's bypass.
+    var port: Int
+    var low: Float
+    var high: Float
+    var curve: Curve
+    /// Of a power.
+    var exponent: Float
+    var isWhole: Bool
+    /// Moves nothing until the controller has passed the control's present value.
+    var takesOver: Bool
+    var isCaught = false
+    /// The controller's last position, 0 to 1, or −1.
+    var position: Float = -1
+}
+
+struct ProcessNRPN {
+    var number: UInt16 = 0
+    var isSelected = false
+    var coarse: UInt8 = 0
 }
 
 struct ControlEvent {

@@ -32,6 +32,7 @@ func processBlock(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
     clearSequences(plan, process.pointee.urids)
     readCommands(process)
     sendPosition(process)
+    followMIDI(process)
     var now = ch_now()
     for i in 0..<plan.pointee.stepCount { runStep(process, plan.pointee.steps + i, frames, &now) }
     for i in 0..<plan.pointee.outputCount {
@@ -80,9 +81,6 @@ private func readCommands(_ process: UnsafeMutablePointer<Process>) {
         let body = UnsafeMutableRawPointer(process.pointee.scratch)
         ch_ring_copy(process.pointee.commands, 0, body, message.size)
         switch message.type {
-        case ProcessCommand.control:
-            let command = body.load(as: ControlCommand.self)
-            ch_store_float(command.node.pointee.values + Int(command.port), command.value)
         case ProcessCommand.atom:
             let node = body.load(as: UnsafeMutablePointer<ProcessNode>.self)
             if !node.pointee.isPlanned {

@@ -45,6 +45,6 @@ public struct Report: Sendable, Codable, Equatable {
     public var controlOutputs: [Value] = []
     /// The last values that plugins told of their parameters, as text.
     public var parameters: [String: String] = [:]
-    /// Why it ended: "end", "signal", or what went wrong.
+    /// Why it ended: "end", "signal", "quit", or what went wrong.
     public var end = "end"
 }

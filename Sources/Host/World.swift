@@ -58,6 +58,37 @@ public final class World {
         (uri.split(whereSeparator: { "/#:".contains($0) }).last.map(String.init) ?? uri).lowercased()
     }
 
+    // MARK: Bundles and presets
+
+    /// Reads a bundle's data; one that is not there, or cannot be parsed, is named on standard error by lilv.
+    func addBundle(_ path: String) {
+        let node = lilv_new_file_uri(lilv, nil, path.hasSuffix("/") ? path : path + "/")
+        defer { lilv_node_free(node) }
+        // What was read before may have changed since.
+        lilv_world_unload_bundle(lilv, node)
+        loadedResources.removeAll()
+        lilv_world_load_bundle(lilv, node)
+    }
+
+    func removeBundle(_ path: String, resource: String?) {
+        if let resource { lilv_world_unload_resource(lilv, self.node(resource)) }
+        let node = lilv_new_file_uri(lilv, nil, path.hasSuffix("/") ? path : path + "/")
+        defer { lilv_node_free(node) }
+        lilv_world_unload_bundle(lilv, node)
+        loadedResources.removeAll()
+    }
+
+    /// A preset's data as Turtle, or nil if there is no such preset.
+    func presetText(_ uri: String) -> String? {
+        guard uri.contains(":") else { return nil }
+        loadResource(node(uri))
+        guard let state = lilv_state_new_from_world(lilv, urids.map, node(uri)) else { return nil }
+        defer { lilv_state_free(state) }
+        guard let text = lilv_state_to_string(lilv, urids.map, urids.unmap, state, uri, nil) else { return nil }
+        defer { lilv_free(text) }
+        return String(cString: text)
+    }
+
     // MARK: Nodes
 
     /// The node of a URI; the world keeps it.

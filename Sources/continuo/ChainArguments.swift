@@ -5,7 +5,7 @@ import Host
 /// The plugins and their settings: what `host` and `render` share.
 struct ChainArguments: ParsableArguments {
     @Argument(help: "Plugins by URI, or patch files (.toml); several run in a row.")
-    var plugins: [String]
+    var plugins: [String] = []
 
     @Option(name: .long, help: "A preset's name or URI, or a saved state's path. With several plugins: N:PRESET.")
     var preset: [String] = []

@@ -5,7 +5,15 @@ import Host
 struct HostCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "host", abstract: "Runs LV2 plugins as a JACK client.",
-        discussion: "Example: continuo host urn:continuo:pitch --connect in=system:capture_1 --connect out=system:playback_*")
+        discussion: """
+            Plays a patch, or plugins in a row. With --port it can be empty, and takes commands over TCP in
+            mod-host's protocol; with --console, or at a terminal, on standard input: 'help' lists them.
+
+            Examples:
+              continuo host urn:continuo:pitch --connect in=system:capture_1 --connect 'out=system:playback_*'
+              continuo host stage.toml --port 5555 --feedback-port 5556
+              echo 'add http://lv2plug.in/plugins/eg-amp 0' | continuo host --console
+            """)
 
     @OptionGroup var chain: ChainArguments
 
@@ -20,6 +28,21 @@ struct HostCommand: ParsableCommand {
 
     @Option(name: .long, help: "The JACK server's name.")
     var server: String?
+
+    @Option(name: .long, help: "Takes commands at this TCP port, in mod-host's protocol (mod-host's own is 5555).")
+    var port: Int?
+
+    @Option(name: .customLong("feedback-port"), help: "Tells of changes at this TCP port (mod-host's own is 5556).")
+    var feedbackPort: Int?
+
+    @Option(name: .long, help: "The address to listen at; 0.0.0.0 for all: anybody who reaches it can then command the host.")
+    var listen = "127.0.0.1"
+
+    @Option(name: .long, help: "What clients must say first, as in 'token SECRET'; @FILE reads it from a file.")
+    var token: String?
+
+    @Flag(name: .long, help: "Takes commands from standard input; a terminal's is taken anyway.")
+    var console = false
 
     @Flag(name: .long, help: "Prints what changes at control outputs and parameters.")
     var monitor = false
@@ -52,7 +75,14 @@ struct HostCommand: ParsableCommand {
                 options.onTurn = { monitor.look(at: $0) }
                 options.onParameter = { monitor.tell($0) }
             }
-            let host = try JackHost(world: World(), patch: chain.patch(), options: options)
+            let patch = try chain.patch()
+            let server = try takeCommands(&options, isEmpty: patch.plugins.isEmpty)
+            defer { server?.stop() }
+            let host = try JackHost(world: World(), patch: patch, options: options)
+            server?.start()
+            let console = options.commands.flatMap { queue in options.names.map { HostConsole(queue: queue, names: $0) } }
+            console?.start()
+            defer { console?.stop() }
             if Console.isInteractive { Console.say("\(host.summary); Ctrl-C ends it") }
             let result = try host.run()
             if let folder = chain.saveState { try host.saveStates(to: folder) }
@@ -63,5 +93,39 @@ struct HostCommand: ParsableCommand {
             }
             if let failure = result.failure { throw failure }
         }
+    }
+
+    /// Opens the ways by which commands may come.
+    private func takeCommands(_ options: inout JackHost.Options, isEmpty: Bool) throws -> RemoteServer? {
+        let isAtTerminal = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0
+        guard port != nil || console || isAtTerminal else {
+            if isEmpty { throw HostError.usage("name a plugin by its URI or a patch file, or take commands with --port or --console") }
+            if feedbackPort != nil { throw HostError.usage("--feedback-port goes with --port") }
+            return nil
+        }
+        let queue = CommandQueue()
+        options.commands = queue
+        if console || isAtTerminal { options.names = HostNames() }
+        guard let port else { return nil }
+        var remote = RemoteServer.Options(port: port)
+        remote.feedbackPort = feedbackPort
+        remote.address = listen
+        remote.token = try token.map(Self.secret)
+        options.reachesAnywhere = listen != "127.0.0.1"
+        // A client that has just come hears at once, whatever another has not yet taken.
+        let server = try RemoteServer(options: remote, queue: queue) {
+            _ = queue.push("output_data_ready") { _ in }
+        }
+        options.remote = server
+        return server
+    }
+
+    private static func secret(_ text: String) throws -> String {
+        guard text.hasPrefix("@") else { return text }
+        let path = String(text.dropFirst())
+        guard let read = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw HostError.file(path: path, cause: "cannot be read")
+        }
+        return read.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }

@@ -45,6 +45,7 @@ struct RenderCommand: ParsableCommand {
             options.tail = chain.tail
             options.randomBlocks = randomBlocks
             let patch = try chain.patch()
+            if patch.plugins.isEmpty { throw ValidationError("name a plugin by its URI, or a patch file") }
             options.tempo = chain.tempo ?? patch.transport?.tempo ?? 120
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
             options.trimsLatency = chain.trimsLatency

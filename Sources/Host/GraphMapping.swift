@@ -1,0 +1,96 @@
+import CHost
+
+/// A control that MIDI moves, in a graph.
+final class GraphMapping {
+    let id: UInt32
+    let nodeID: UInt32
+    let description: MIDIMapping
+    let process: UnsafeMutablePointer<ProcessMapping>
+    private let memory = ProcessMemory()
+
+    init(id: UInt32, node: GraphNode, description: MIDIMapping, process: ProcessMapping) {
+        self.id = id
+        nodeID = node.id
+        self.description = description
+        self.process = memory.copy([process])
+        self.process.pointee.node = node.process
+    }
+
+    /// The same for another instance of the plugin.
+    func moved(to node: GraphNode) -> GraphMapping {
+        GraphMapping(id: id, node: node, description: description, process: process.pointee)
+    }
+
+    var port: Int { process.pointee.port }
+}
+
+extension Graph {
+    static let bypassSymbol = "bypass"
+
+    /// - Throws: `HostError.usage`, `HostError.controlNotFound`, if there is no such control or it cannot be moved so.
+    @discardableResult
+    func map(_ mapping: MIDIMapping) throws -> GraphMapping {
+        guard let colon = mapping.control.lastIndex(of: ":"), let node = node(named: String(mapping.control[..<colon])) else {
+            throw HostError.usage("'\(mapping.control)' is no control: write PLUGIN:SYMBOL, by the plugin's name")
+        }
+        let symbol = String(mapping.control[mapping.control.index(after: colon)...])
+        let controls = node.description.ports.filter { $0.isInput && $0.kind == .control }
+        let port = controls.first { $0.symbol == symbol } ?? controls.first { $0.symbol.lowercased() == symbol.lowercased() }
+        if port == nil && symbol != Graph.bypassSymbol && symbol != ":" + Graph.bypassSymbol {
+            throw HostError.controlNotFound(plugin: node.description.name, symbol: symbol, known: controls.map(\.symbol))
+        }
+        // The plugin's own bypass is the better one.
+        let target = port ?? node.enabledPort
+        let isEnabled = port == nil && target != nil
+        let scale = target?.isInSampleRates == true ? Float(settings.sampleRate) : 1
+        let low = mapping.low ?? (isEnabled ? 1 : (target?.minimum ?? 0) * scale)
+        let high = mapping.high ?? (isEnabled ? 0 : (target?.maximum ?? 1) * scale)
+        var curve = ProcessMapping.Curve.linear
+        var exponent: Float = 1
+        switch mapping.curve ?? (target?.isLogarithmic == true && low * high > 0 ? .logarithmic : .linear) {
+        case .linear: break
+        case .logarithmic:
+            guard low * high > 0 else {
+                throw HostError.usage("\(mapping.control): a logarithmic curve cannot go from \(low) to \(high)")
+            }
+            curve = .logarithmic
+        case .power(let power):
+            curve = .power
+            exponent = power
+        }
+        var source = ProcessMapping.Source.controller
+        var number = 0
+        switch mapping.source {
+        case .controller(let value): number = value
+        case .nrpn(let value): (source, number) = (.nrpn, value)
+        case .bend: source = .bend
+        case .pressure: source = .pressure
+        case .note(let value): (source, number) = (.note, value)
+        }
+        unmap(node, port: target?.index ?? -1)
+        let made = GraphMapping(
+            id: newID(), node: node, description: mapping,
+            process: ProcessMapping(
+                id: 0, source: source, channel: mapping.channel.map { UInt8($0 - 1) } ?? 255, number: UInt16(number),
+                node: node.process, port: target?.index ?? -1, low: low, high: high, curve: curve, exponent: exponent,
+                isWhole: target.map { $0.isInteger || $0.isToggled || $0.isEnumeration } ?? true, takesOver: mapping.takesOver))
+        made.process.pointee.id = made.id
+        mappings.append(made)
+        return made
+    }
+
+    /// Makes sure that there is a MIDI input, for what moves controls.
+    func offerMIDI() {
+        if wiring.inputs.contains(where: { $0.kind == .midi }) { return }
+        wiring.inputs.append(makeEnd(wiring, "midi_in", "MIDI In", .midi, isInput: true, isMain: false))
+        changed()
+    }
+
+    /// False if there was none.
+    @discardableResult
+    func unmap(_ node: GraphNode, port: Int) -> Bool {
+        let count = mappings.count
+        mappings.removeAll { $0.nodeID == node.id && $0.port == port }
+        return mappings.count < count
+    }
+}

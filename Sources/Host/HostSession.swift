@@ -1,0 +1,398 @@
+import CHost
+import Foundation
+
+/// A graph under command: what the remote port and the console speak with. Used on the set-up thread.
+///
+/// Plugins are called by number, as in mod-host: number N's ports are `effect_N:symbol`. Plugins that a patch named keep their names
+/// beside that.
+public final class HostSession {
+    let graph: Graph
+    let world: World
+    /// The client that plays it, if any.
+    weak var jack: JackHost?
+    /// What has been done, for `save`.
+    var history: [String] = []
+    /// What is to be told on the feedback port.
+    let feedback = HostFeedback()
+    /// Set by `quit`.
+    public internal(set) var isQuitting = false
+    var monitor: MonitorConnection?
+    var monitors: [ParameterMonitor] = []
+    /// Outputs that are watched for the feedback port, with what was last told.
+    var watchedOutputs: [(number: Int, symbol: String, last: Float)] = []
+    var learning: (number: Int, mapping: MIDIMapping)?
+    var toldPrograms: Set<Int> = []
+    var removed: [RemovedPlugin] = []
+    var tellsLoad = false
+    /// Whether `monitor` may connect with other machines.
+    public var reachesAnywhere = false
+    var loadDepth = 0
+    private var lastLoadTime: UInt64 = 0
+    private var numbers: [Int: String] = [:]
+
+    struct ParameterMonitor {
+        var number: Int
+        var symbol: String
+        var comparison: String
+        var threshold: Float
+        var last: Float
+    }
+
+    /// What `undo` brings back.
+    final class RemovedPlugin {
+        var number: Int
+        var name: String
+        var setup: PluginSetup
+        var state: OpaquePointer?
+        var isInactive: Bool
+        /// By port name on both sides.
+        var connections: [PatchConnection]
+        var mappings: [MIDIMapping]
+
+        init(
+            number: Int, name: String, setup: PluginSetup, state: OpaquePointer?, isInactive: Bool,
+            connections: [PatchConnection], mappings: [MIDIMapping]
+        ) {
+            self.number = number
+            self.name = name
+            self.setup = setup
+            self.state = state
+            self.isInactive = isInactive
+            self.connections = connections
+            self.mappings = mappings
+        }
+
+        deinit { lilv_state_free(state) }
+    }
+
+    package init(graph: Graph, world: World) {
+        self.graph = graph
+        self.world = world
+        for (number, node) in graph.nodes.enumerated() { numbers[number] = node.name }
+    }
+
+    /// States first: they have nodes of the world's in them.
+    deinit { removed.removeAll() }
+
+    static let numberRange = 0...9990
+
+    // MARK: Plugins by number
+
+    func node(_ number: Int) throws -> GraphNode {
+        guard HostSession.numberRange.contains(number) else {
+            throw RemoteFailure(.instanceInvalid, "instance numbers go from 0 to 9990")
+        }
+        guard let name = numbers[number], let node = graph.node(named: name) else {
+            throw RemoteFailure(.instanceNonExists, "there is no instance \(number)")
+        }
+        return node
+    }
+
+    func number(of node: GraphNode) -> Int { numbers.first { $0.value == node.name }?.key ?? -1 }
+    func number(ofPlugin index: Int) -> Int { index < graph.nodes.count ? number(of: graph.nodes[index]) : -1 }
+
+    /// The plugins by number.
+    var plugins: [(number: Int, node: GraphNode)] {
+        numbers.compactMap { number, name in graph.node(named: name).map { (number, $0) } }.sorted { $0.number < $1.number }
+    }
+
+    func add(_ setup: PluginSetup, as number: Int, isActive: Bool) throws {
+        guard HostSession.numberRange.contains(number) else {
+            throw RemoteFailure(.instanceInvalid, "instance numbers go from 0 to 9990")
+        }
+        if numbers[number] != nil { throw RemoteFailure(.instanceAlreadyExists, "there is an instance \(number) already") }
+        let name = "effect_\(number)"
+        if graph.node(named: name) != nil { throw RemoteFailure(.instanceAlreadyExists, "a plugin is called '\(name)' already") }
+        do {
+            let node = try graph.add(setup, named: name)
+            if !isActive { graph.setActive(node, false) }
+        } catch {
+            throw RemoteFailure(error, otherwise: .instantiation)
+        }
+        numbers[number] = name
+        graph.changed()
+    }
+
+    func remove(_ node: GraphNode) {
+        let gone = number(of: node)
+        removed.append(
+            RemovedPlugin(
+                number: gone, name: node.name, setup: node.setup, state: node.instance.captureState(folder: nil),
+                isInactive: node.isInactive, connections: connections(of: node),
+                mappings: graph.mappings.filter { $0.nodeID == node.id }.map(\.description)))
+        if removed.count > 16 { removed.removeFirst() }
+        graph.remove([node])
+        numbers[gone] = nil
+        monitors.removeAll { $0.number == gone }
+        watchedOutputs.removeAll { $0.number == gone }
+        if learning?.number == gone { stopLearning() }
+        graph.changed()
+    }
+
+    /// Brings back what was removed last.
+    func undo() throws -> Int {
+        guard let last = removed.popLast() else { throw RemoteFailure(.invalidOperation, "nothing has been removed") }
+        guard numbers[last.number] == nil, graph.node(named: last.name) == nil else {
+            removed.append(last)
+            throw RemoteFailure(.instanceAlreadyExists, "there is an instance \(last.number) again")
+        }
+        var setup = last.setup
+        setup.preset = nil
+        setup.settings = []
+        let node: GraphNode
+        do { node = try graph.add(setup, named: last.name) { if let state = last.state { $0.instance.restore(state) } } } catch {
+            throw RemoteFailure(error, otherwise: .instantiation)
+        }
+        node.setup = last.setup
+        graph.setActive(node, !last.isInactive)
+        numbers[last.number] = last.name
+        // Who it was connected with may be gone as well.
+        for connection in last.connections { try? connect(connection.from, connection.to, gain: connection.gain) }
+        for mapping in last.mappings { _ = try? graph.map(mapping) }
+        graph.changed()
+        return last.number
+    }
+
+    /// By name, with partners outside in place of the ends that stand for them.
+    func connections(of node: GraphNode? = nil) -> [PatchConnection] {
+        graph.describedConnections().filter { connection in
+            guard let node else { return true }
+            return connection.from.hasPrefix(node.name + ":") || connection.to.hasPrefix(node.name + ":")
+        }
+    }
+
+    // MARK: Connections
+
+    /// A port's name as the graph knows it: `effect_3:in` may be a named plugin's, the client's own ports go without its name.
+    func resolved(_ name: String) -> String {
+        guard let colon = name.firstIndex(of: ":") else { return name }
+        let client = String(name[..<colon])
+        let port = String(name[name.index(after: colon)...])
+        if graph.node(named: client) != nil { return name }
+        if client.hasPrefix("effect_"), let number = Int(client.dropFirst(7)), let named = numbers[number] {
+            return "\(named):\(port)"
+        }
+        if client == "mod-host" || client == jack?.clientName {
+            // JACK's own name of an end that was made for a plugin's port
+            if let end = (graph.inputs + graph.outputs).first(where: { $0.name == port }), let plugin = end.port?.alias {
+                return plugin
+            }
+            return port
+        }
+        return name
+    }
+
+    /// Connects two ports, in whichever order they are given.
+    ///
+    /// - Throws: `RemoteFailure`.
+    func connect(_ first: String, _ second: String, gain: Float = 1) throws {
+        let (from, to) = (resolved(first), resolved(second))
+        do {
+            try connectOnce(from, to, gain)
+        } catch let failure {
+            if (try? connectOnce(to, from, gain)) == nil { throw RemoteFailure(failure, otherwise: .portConnection) }
+        }
+        graph.changed()
+    }
+
+    private func connectOnce(_ from: String, _ to: String, _ gain: Float) throws {
+        let source = try graph.place(from, isSource: true)
+        let sink = try graph.place(to, isSource: false)
+        switch (source, sink) {
+        case (.outside, .outside):
+            guard let jack, jack.ports.connectOthers(from, to) else {
+                throw HostError.connection(from: from, to: to, cause: "JACK refuses")
+            }
+        case (.outside(let other), .ports(let node, let ports)), (.ports(let node, let ports), .outside(let other)):
+            for port in ports {
+                let end = try graph.outsideEnd(node, port, gain: gain)
+                try connect(end, other)
+            }
+        case (.outside(let other), .end(let name)):
+            guard let end = graph.inputs.first(where: { $0.name == name }) else { throw missing(from, to, name) }
+            try connect(end, other)
+        case (.end(let name), .outside(let other)):
+            guard let end = graph.outputs.first(where: { $0.name == name }) else { throw missing(from, to, name) }
+            try connect(end, other)
+        default:
+            try graph.connect(PatchConnection(from: from, to: to, gain: gain))
+        }
+    }
+
+    private func missing(_ from: String, _ to: String, _ name: String) -> HostError {
+        .connection(from: from, to: to, cause: "there is no port '\(name)' here")
+    }
+
+    private func connect(_ end: GraphEnd, _ other: String) throws {
+        end.add(other)
+        guard let jack else { return }
+        try jack.ports.register(end)
+        let others = jack.ports.matches(end, .init(pattern: other))
+        let made = others.filter { jack.ports.connect(end, $0) }
+        if made.isEmpty {
+            end.partners.removeAll { $0.pattern == other }
+            graph.removeIdleEnds()
+            throw HostError.connection(from: other, to: end.name, cause: "there is no such port in JACK, or it is of another kind")
+        }
+    }
+
+    /// Takes a connection apart, in whichever order its ports are given.
+    func disconnect(_ first: String, _ second: String) throws {
+        let (from, to) = (resolved(first), resolved(second))
+        do {
+            try disconnectOnce(from, to)
+        } catch let failure {
+            if (try? disconnectOnce(to, from)) == nil { throw RemoteFailure(.portDisconnection, "\(failure)") }
+        }
+        graph.changed()
+    }
+
+    private func disconnectOnce(_ from: String, _ to: String) throws {
+        let source = try graph.place(from, isSource: true)
+        let sink = try graph.place(to, isSource: false)
+        func end(_ name: String, _ ends: [GraphEnd]) throws -> GraphEnd {
+            guard let end = ends.first(where: { $0.name == name }) else { throw missing(from, to, name) }
+            return end
+        }
+        switch (source, sink) {
+        case (.outside, .outside):
+            guard let jack, jack.ports.disconnectOthers(from, to) else {
+                throw HostError.connection(from: from, to: to, cause: "they are not connected")
+            }
+        case (.outside(let other), .ports(let node, let ports)), (.ports(let node, let ports), .outside(let other)):
+            for port in ports {
+                guard let end = graph.knownOutsideEnd(node, port) else {
+                    throw HostError.connection(from: from, to: to, cause: "they are not connected")
+                }
+                try disconnect(end, other)
+            }
+        case (.outside(let other), .end(let name)): try disconnect(try end(name, graph.inputs), other)
+        case (.end(let name), .outside(let other)): try disconnect(try end(name, graph.outputs), other)
+        default: try graph.disconnect(PatchConnection(from: from, to: to))
+        }
+    }
+
+    private func disconnect(_ end: GraphEnd, _ other: String) throws {
+        let count = end.partners.count
+        end.partners.removeAll { $0.pattern == other }
+        if end.partners.isEmpty && end.port != nil && count > 0 {
+            // It fades out, and then JACK loses it, and the connection with it.
+            graph.removeIdleEnds()
+        } else if !(jack?.ports.disconnect(end, other) ?? true) || count == 0 && jack == nil {
+            throw HostError.connection(from: other, to: end.name, cause: "they are not connected")
+        }
+    }
+
+    /// Takes all of a port's connections apart.
+    func disconnectAll(_ name: String) throws {
+        let wanted = resolved(name)
+        let found = connections().filter { $0.from == wanted || $0.to == wanted }
+        if found.isEmpty, let jack, jack.ports.disconnectAll(wanted) { return }
+        for connection in found { try disconnect(connection.from, connection.to) }
+    }
+
+    // MARK: Turns
+
+    /// Tells of what has changed; on each turn of the set-up thread.
+    func turn() {
+        for i in watchedOutputs.indices {
+            let watched = watchedOutputs[i]
+            guard let node = try? node(watched.number), let value = node.instance.value(watched.symbol), value != watched.last
+            else { continue }
+            watchedOutputs[i].last = value
+            feedback.tell(.output, "output_set \(watched.number) \(watched.symbol)", String(format: "%f", value))
+        }
+        for i in monitors.indices {
+            let wanted = monitors[i]
+            guard let node = try? node(wanted.number), let value = node.instance.value(wanted.symbol), value != wanted.last,
+                HostSession.compare(value, wanted.comparison, wanted.threshold)
+            else { continue }
+            monitors[i].last = value
+            monitor?.send("monitor \(wanted.number) \(wanted.symbol) \(String(format: "%f", value))")
+        }
+        if tellsLoad, let jack, ch_now() &- lastLoadTime > 1_000_000_000 {
+            lastLoadTime = ch_now()
+            feedback.tell(.load, "cpu_load", String(format: "%f %f %d", jack.load, 0.0, jack.xruns))
+        }
+        feedback.flush()
+    }
+
+    static func compare(_ value: Float, _ comparison: String, _ threshold: Float) -> Bool {
+        switch comparison {
+        case ">": value > threshold
+        case ">=": value >= threshold
+        case "<": value < threshold
+        case "<=": value <= threshold
+        case "==": abs(value - threshold) <= 1e-6 * max(1, abs(threshold))
+        default: abs(value - threshold) > 1e-6 * max(1, abs(threshold))
+        }
+    }
+
+    // MARK: MIDI
+
+    func startLearning(_ number: Int, _ mapping: MIDIMapping) {
+        learning = (number, mapping)
+        ch_store(&graph.process.pointee.isLearning, 1)
+    }
+
+    func stopLearning() {
+        learning = nil
+        ch_store(&graph.process.pointee.isLearning, 0)
+    }
+
+    func learned(_ event: LearnedEvent) {
+        guard let (number, wanted) = learning else { return }
+        learning = nil
+        var mapping = wanted
+        mapping.channel = Int(event.channel) + 1
+        switch event.source {
+        case .controller: mapping.source = .controller(Int(event.number))
+        case .nrpn: mapping.source = .nrpn(Int(event.number))
+        case .bend: mapping.source = .bend
+        case .pressure: mapping.source = .pressure
+        case .note: mapping.source = .note(Int(event.number))
+        }
+        guard let made = try? graph.map(mapping), let node = try? node(number) else { return }
+        graph.changed()
+        let symbol = made.port < 0 ? ":bypass" : node.description.ports[made.port].symbol
+        let value = made.port < 0 ? (node.isBypassed ? 1 : 0) : ch_load_float(node.instance.values + made.port)
+        feedback.tell(
+            .mapping, "midi_mapped \(number) \(symbol)",
+            String(
+                format: "%d %d %f %f %f", Int(event.channel), HostSession.controllerNumber(mapping.source), value,
+                made.process.pointee.low, made.process.pointee.high))
+    }
+
+    /// mod-host's number of a source: the controller's, 131 for the pitch bend; NRPNs stand above 256.
+    static func controllerNumber(_ source: MIDIMapping.Source) -> Int {
+        switch source {
+        case .controller(let number): number
+        case .bend: 131
+        case .pressure: 132
+        case .note(let number): 133 + number
+        case .nrpn(let number): 512 + number
+        }
+    }
+
+    func mapped(_ event: MappedEvent) {
+        guard let mapping = graph.mappings.first(where: { $0.id == event.mapping }), let node = graph.node(id: mapping.nodeID)
+        else { return }
+        let symbol = mapping.port < 0 ? ":bypass" : node.description.ports[mapping.port].symbol
+        feedback.tell(.parameter, "param_set \(number(of: node)) \(symbol)", String(format: "%f", event.value))
+    }
+
+    func received(_ message: [UInt8]) {
+        let channel = Int(message[0] & 0x0F)
+        if message[0] & 0xF0 == 0xC0 {
+            if toldPrograms.contains(channel) {
+                feedback.tell(.program, "midi_program_change", "\(message[1]) \(channel)")
+            }
+        } else {
+            feedback.tell(.controller, "midi_control_change \(channel) \(message[1])", "\(message[2])")
+        }
+    }
+
+    func told(_ change: ParameterChange) {
+        feedback.tell(.patch, "patch_set \(number(ofPlugin: change.plugin)) \(change.uri)", "\(change.type) \(change.value)")
+    }
+}

@@ -1,0 +1,144 @@
+import CHost
+
+// MIDI that moves controls. The same rules hold as in ProcessBlock.swift.
+
+/// Goes through what came to the graph's MIDI inputs.
+@_noAllocation @_noLocks
+func followMIDI(_ process: UnsafeMutablePointer<Process>) {
+    let plan = process.pointee.plan
+    let urids = process.pointee.urids
+    for i in 0..<plan.pointee.inputCount {
+        guard let sequence = plan.pointee.inputs[i].sequence else { continue }
+        var next = ch_sequence_first(sequence, urids)
+        while let event = next {
+            if event.pointee.body.type == urids.pointee.midi_event, let bytes = ch_event_body(event) {
+                followMessage(process, bytes, event.pointee.body.size)
+            }
+            next = ch_sequence_next(sequence, event)
+        }
+    }
+}
+
+@_noAllocation @_noLocks
+private func followMessage(_ process: UnsafeMutablePointer<Process>, _ bytes: UnsafePointer<UInt8>, _ size: UInt32) {
+    if size < 2 || size > 3 || bytes[0] >= 0xF0 { return }
+    let channel = bytes[0] & 0x0F
+    let second = size > 2 ? bytes[2] & 0x7F : 0
+    switch bytes[0] & 0xF0 {
+    case 0xB0:
+        tell(process, bytes, size, isAlways: false)
+        followController(process, channel, bytes[1] & 0x7F, second)
+    case 0xC0:
+        tell(process, bytes, size, isAlways: true)
+    case 0xD0:
+        move(process, .pressure, channel, 0, Float(bytes[1] & 0x7F) / 127)
+    case 0xE0:
+        move(process, .bend, channel, 0, Float(UInt16(bytes[1] & 0x7F) | UInt16(second) << 7) / 16383)
+    case 0x90 where second > 0:
+        move(process, .note, channel, UInt16(bytes[1] & 0x7F), Float(second) / 127)
+    case 0x80, 0x90:
+        move(process, .note, channel, UInt16(bytes[1] & 0x7F), 0)
+    default: break
+    }
+}
+
+@_noAllocation @_noLocks
+private func followController(_ process: UnsafeMutablePointer<Process>, _ channel: UInt8, _ number: UInt8, _ value: UInt8) {
+    let nrpn = process.pointee.nrpn + Int(channel)
+    switch number {
+    case 99:
+        nrpn.pointee.number = nrpn.pointee.number & 0x7F | UInt16(value) << 7
+        nrpn.pointee.isSelected = true
+    case 98:
+        nrpn.pointee.number = nrpn.pointee.number & 0x3F80 | UInt16(value)
+        nrpn.pointee.isSelected = true
+    case 100, 101:
+        nrpn.pointee.isSelected = false  // data entry is a registered parameter's now
+    case 6 where nrpn.pointee.isSelected:
+        nrpn.pointee.coarse = value
+        move(process, .nrpn, channel, nrpn.pointee.number, Float(UInt16(value) << 7 | UInt16(value)) / 16383)
+    case 38 where nrpn.pointee.isSelected:
+        move(process, .nrpn, channel, nrpn.pointee.number, Float(UInt16(nrpn.pointee.coarse) << 7 | UInt16(value)) / 16383)
+    default:
+        move(process, .controller, channel, UInt16(number), Float(value) / 127)
+    }
+}
+
+/// - Parameter position: of the controller, 0 to 1.
+@_noAllocation @_noLocks
+private func move(
+    _ process: UnsafeMutablePointer<Process>, _ source: ProcessMapping.Source, _ channel: UInt8, _ number: UInt16,
+    _ position: Float
+) {
+    // Playing is no answer to a question for a controller.
+    if source != .note && ch_load(&process.pointee.isLearning) != 0 {
+        ch_store(&process.pointee.isLearning, 0)
+        var event = LearnedEvent(source: source, channel: channel, number: number)
+        if !ch_ring_write(process.pointee.events, ProcessEvent.learned, &event, 4) { process.pointee.meter.lostEvents += 1 }
+        cr_semaphore_post(process.pointee.wake)
+        return
+    }
+    let plan = process.pointee.plan
+    for i in 0..<plan.pointee.mappingCount {
+        let mapping = plan.pointee.mappings[i]
+        if mapping.pointee.source != source || mapping.pointee.number != number { continue }
+        if mapping.pointee.channel != 255 && mapping.pointee.channel != channel { continue }
+        if source == .note && position == 0 && !mapping.pointee.isWhole { continue }
+        let isOn: Float = source == .note && mapping.pointee.isWhole && position > 0 ? 1 : position
+        apply(process, mapping, isOn)
+    }
+}
+
+@_noAllocation @_noLocks
+private func apply(
+    _ process: UnsafeMutablePointer<Process>, _ mapping: UnsafeMutablePointer<ProcessMapping>, _ position: Float
+) {
+    let node = mapping.pointee.node
+    var value = mappedValue(mapping, position)
+    if mapping.pointee.port < 0 {
+        value = value >= 0.5 ? 1 : 0
+        ch_store(&node.pointee.bypassRequest, Int32(value))
+    } else {
+        let control = node.pointee.values + mapping.pointee.port
+        if mapping.pointee.takesOver && !mapping.pointee.isCaught {
+            let now = ch_load_float(control)
+            let before = mapping.pointee.position < 0 ? value : mappedValue(mapping, mapping.pointee.position)
+            mapping.pointee.position = position
+            let reach = abs(mapping.pointee.high - mapping.pointee.low) / 64
+            if abs(value - now) > reach && (before - now) * (value - now) > 0 { return }
+            mapping.pointee.isCaught = true
+        }
+        ch_store_float(control, value)
+    }
+    mapping.pointee.position = position
+    var event = MappedEvent(mapping: mapping.pointee.id, value: value)
+    // Who listens gets the latest; nothing is lost by one that finds no room.
+    _ = ch_ring_write(process.pointee.events, ProcessEvent.mapped, &event, 8)
+}
+
+@_noAllocation @_noLocks
+private func mappedValue(_ mapping: UnsafeMutablePointer<ProcessMapping>, _ position: Float) -> Float {
+    let low = mapping.pointee.low
+    let high = mapping.pointee.high
+    var value: Float
+    switch mapping.pointee.curve {
+    case .linear: value = low + (high - low) * position
+    case .logarithmic: value = low * cr_pow(high / low, position)
+    case .power: value = low + (high - low) * cr_pow(position, mapping.pointee.exponent)
+    }
+    if position >= 1 { value = high }
+    if position <= 0 { value = low }
+    return mapping.pointee.isWhole ? cr_round(value) : value
+}
+
+/// Tells the set-up thread of a message.
+@_noAllocation @_noLocks
+private func tell(
+    _ process: UnsafeMutablePointer<Process>, _ bytes: UnsafePointer<UInt8>, _ size: UInt32, isAlways: Bool
+) {
+    let channels = ch_load(&process.pointee.toldChannels)
+    if !isAlways && channels >> Int32(bytes[0] & 0x0F) & 1 == 0 { return }
+    var message = (bytes[0], bytes[1], size > 2 ? bytes[2] : 0, UInt8(0))
+    _ = ch_ring_write(process.pointee.events, ProcessEvent.message, &message, 4)
+    cr_semaphore_post(process.pointee.wake)
+}

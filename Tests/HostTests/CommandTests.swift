@@ -1,0 +1,167 @@
+import Foundation
+import Host
+import Testing
+
+/// The commands of the remote port and the console, without a server: what they answer, and what becomes of the sound.
+@Suite struct CommandTests {
+    private func session(block: Int = 64) -> (HostSession, GraphStepper) {
+        let world = World()
+        let graph = Graph(world: world, settings: Renderer.settings(sampleRate: 48000, block: block))
+        return (HostSession(graph: graph, world: world), GraphStepper(graph, block: block))
+    }
+
+    private func expect(_ session: HostSession, _ line: String, _ answer: String, _ location: SourceLocation = #_sourceLocation) {
+        let reply = session.execute(line)
+        #expect(reply.text == answer, "\(line): \(reply.explanation)", sourceLocation: location)
+    }
+
+    @Test func wordsAreSplitAsModHostSplitsThem() {
+        #expect(CommandWords.words(" add  \"a b\" 0\r\n") == ["add", "a b", "0"])
+        #expect(CommandWords.words("a \\\"b\\\" \"\" c\\d \"e") == ["a", "\"b\"", "", "c\\d", "e"])
+        #expect(CommandWords.words("") == [])
+        for word in ["", "a b", "q\"uote", "plain", "t\tab"] { #expect(CommandWords.words(CommandWords.quoted(word)) == [word]) }
+    }
+
+    @Test func aChainIsBuiltAndHeard() {
+        let (session, stepper) = session()
+        expect(session, "add \(Example.amp) 0", "resp 0")
+        expect(session, "add \(Example.amp) 7", "resp 7")
+        expect(session, "connect in effect_0:in", "resp 0")
+        expect(session, "connect effect_0:out effect_7:in", "resp 0")
+        expect(session, "connect effect_7:out out", "resp 0")
+        expect(session, "connect effect_7:out effect_0:in", "resp -205")
+        expect(session, "param_set 0 gain -6", "resp 0")
+        expect(session, "param_set 7 gain -6", "resp 0")
+        stepper.run(blocks: 60) { _ in 1 }
+        #expect(abs((stepper.sound[0].last ?? 0) - pow(10, -12 / 20)) < 1e-4)
+        expect(session, "bypass 7 1", "resp 0")
+        stepper.run(blocks: 60) { _ in 1 }
+        #expect(abs((stepper.sound[0].last ?? 0) - pow(10, -6 / 20)) < 1e-4)
+        expect(session, "activate 0 0 0", "resp 0")
+        stepper.run(blocks: 60) { _ in 1 }
+        #expect(stepper.sound[0].last == 0)
+        expect(session, "activate 0 1", "resp 0")
+        stepper.run(blocks: 60) { _ in 1 }
+        #expect(abs((stepper.sound[0].last ?? 0) - pow(10, -6 / 20)) < 1e-4)
+        expect(session, "remove -1", "resp 0")
+        stepper.run(blocks: 60) { _ in 1 }
+        #expect(stepper.sound[0].last == 0 && stepper.isSettled)
+        expect(session, "list", "resp 0 []")
+    }
+
+    @Test func removalIsUndone() {
+        let (session, stepper) = session()
+        for line in ["add \(Example.amp) 0", "connect in effect_0:in", "connect effect_0:out out", "param_set 0 gain 6"] {
+            _ = session.execute(line)
+        }
+        expect(session, "midi_map 0 gain 0 7 -10 10", "resp 1")
+        expect(session, "remove 0", "resp 0")
+        stepper.run(blocks: 40) { _ in 0.1 }
+        #expect(stepper.sound[0].last == 0)
+        expect(session, "undo", "resp 0")
+        stepper.run(blocks: 60) { _ in 0.1 }
+        #expect(abs((stepper.sound[0].last ?? 0) - 0.1 * pow(10, 6 / 20)) < 1e-4)
+        expect(session, "midi_unmap 0 gain", "resp 1")
+        expect(session, "undo", "resp -902")
+    }
+
+    @Test func presetsDoNotClick() throws {
+        let scratch = try ScratchFolder()
+        let (session, stepper) = session()
+        for line in ["add \(Example.amp) 0", "connect in effect_0:in", "connect effect_0:out out", "param_set 0 gain 0"] {
+            _ = session.execute(line)
+        }
+        expect(session, "preset_save 0 Unity \(scratch.file("a.lv2")) a.ttl", "resp 0")
+        _ = session.execute("param_set 0 gain -12")
+        expect(session, "preset_save 0 Soft \(scratch.file("b.lv2")) b.ttl", "resp 0")
+        expect(session, "preset_save 0 Soft \(scratch.path) ../b.ttl", "resp -902")
+        func tone(_ frame: Int) -> Float { 0.5 * Float(sin(2 * .pi * 200 * Double(frame) / 48000)) }
+        stepper.run(blocks: 40, input: tone)
+        for i in 0..<25 {
+            expect(session, "preset_load 0 \(scratch.file(i % 2 == 0 ? "a.lv2" : "b.lv2"))", "resp 0")
+            stepper.run(blocks: 30 + i * 9, input: tone)
+        }
+        stepper.run(blocks: 200, input: tone)
+        let steps = zip(stepper.sound[0], stepper.sound[0].dropFirst()).map { abs($0 - $1) }
+        // Two copies of the tone in phase, fading with equal power: 1.25 × the louder at most, and the fade's own slope.
+        let own = Float(0.5 * 2 * .pi * 200 / 48000)
+        #expect((steps.max() ?? 1) < own * 1.25 + 0.5 * .pi / 2 / 960)
+        expect(session, "param_get 0 gain", "resp 0 0.0000")
+        #expect(abs((stepper.sound[0].suffix(2000).max() ?? 0) - 0.5) < 1e-3)
+    }
+
+    @Test func midiMovesControls() {
+        let (session, stepper) = session()
+        for line in ["add \(Example.amp) 0", "connect in effect_0:in", "connect effect_0:out out", "add \(Example.fifths) 1"] {
+            _ = session.execute(line)
+        }
+        expect(session, "connect keys effect_1:in", "resp 0")
+        stepper.run(blocks: 60)
+        func send(_ bytes: UInt8...) {
+            let now = stepper.sound.first?.count ?? 0
+            stepper.run(blocks: 2, midi: [TimedMIDI(time: now + 5, bytes: bytes)])
+        }
+        expect(session, "midi_map 0 gain 0 7 -10 10", "resp 1")
+        stepper.run(blocks: 5)
+        send(0xB0, 7, 127)
+        expect(session, "param_get 0 gain", "resp 0 10.0000")
+        send(0xB1, 7, 0)  // another channel
+        send(0xB0, 8, 0)  // another controller
+        expect(session, "param_get 0 gain", "resp 0 10.0000")
+        send(0xB0, 7, 0)
+        expect(session, "param_get 0 gain", "resp 0 -10.0000")
+        // The pitch bend, on all channels
+        expect(session, "midi_map 0 gain -1 131 0 20", "resp 1")
+        stepper.run(blocks: 5)
+        send(0xE5, 0x7F, 0x7F)
+        expect(session, "param_get 0 gain", "resp 0 20.0000")
+        // NRPN 1000 = 7 · 128 + 104, of 14 bits
+        expect(session, "midi_map 0 gain 0 1512 0 16", "resp 1")
+        stepper.run(blocks: 5)
+        send(0xB0, 99, 7)
+        send(0xB0, 98, 104)
+        send(0xB0, 6, 64)
+        send(0xB0, 38, 0)
+        let value = Float(session.execute("param_get 0 gain").text.split(separator: " ")[2]) ?? 0
+        #expect(abs(value - 16 * 8192 / 16383) < 0.001)
+        // Bypass by a note
+        expect(session, "midi_map 0 :bypass 0 193 0 1", "resp 1")
+        stepper.run(blocks: 5)
+        send(0x90, 60, 100)
+        expect(session, "param_get 0 :bypass", "resp 0 1.0000")
+        send(0x80, 60, 0)
+        expect(session, "param_get 0 :bypass", "resp 0 0.0000")
+        expect(session, "midi_map 0 gain 16 7 0 1", "resp -304")
+        expect(session, "midi_map 0 gain 0 300 0 1", "resp -304")
+        expect(session, "midi_unmap 0 nope", "resp -103")
+    }
+
+    @Test func everyCommandHasAnExampleThatIsOne() {
+        let (session, _) = session()
+        for name in HostNames.commands {
+            let help = session.execute("help \(name)").text
+            let example = help.components(separatedBy: "for example: ").last ?? ""
+            #expect(example.hasPrefix(name), "\(help)")
+            // Its form is right: what it says about plugins that are not there is another matter.
+            if !["quit", "load", "save", "state_save"].contains(name) {
+                let text = session.execute(example).text
+                #expect(!text.contains("arguments") && !text.contains("not found"), "\(example): \(text)")
+            }
+        }
+    }
+
+    @Test func savedCommandsAreLoaded() throws {
+        let scratch = try ScratchFolder()
+        let (session, _) = session()
+        for line in ["add \(Example.amp) 3", "param_set 3 gain -4", "list"] { _ = session.execute(line) }
+        expect(session, "save \(scratch.file("setup"))", "resp 0")
+        #expect(try String(contentsOfFile: scratch.file("setup"), encoding: .utf8) == "add \(Example.amp) 3\nparam_set 3 gain -4\n")
+        let (fresh, _) = self.session()
+        #expect(fresh.execute("load \(scratch.file("setup"))").text == "resp 0")
+        #expect(fresh.execute("param_get 3 gain").text == "resp 0 -4.0000")
+        try scratch.write("loop", "load \(scratch.file("loop"))\n")
+        #expect(fresh.execute("load \(scratch.file("loop"))").isFailure)
+        try scratch.write("wrong", "add \(Example.amp) 4\nparam_set 4 volume 1\n")
+        #expect(fresh.execute("load \(scratch.file("wrong"))").text.contains("wrong:2: resp -103"))
+    }
+}

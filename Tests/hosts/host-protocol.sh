@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The remote port: mod-host's protocol against a real host on jackd's dummy driver, hostile clients, and what the music hears of it.
+. "$(dirname "$0")/common.sh"
+server=continuo-protocol-$$
+export JACK_DEFAULT_SERVER=$server
+folder=$tests/protocol-$$
+mkdir -p "$folder"
+jackd -r -n "$server" -d dummy -r 48000 -p 128 >/dev/null 2>&1 &
+jack=$!
+trap 'stop ${host:-0}; stop $jack; rm -rf "$folder"' EXIT
+for _ in $(seq 50); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+read -r port feedback < <(python3 -c '
+import socket
+a, b = socket.socket(), socket.socket()
+a.bind(("127.0.0.1", 0)); b.bind(("127.0.0.1", 0))
+print(a.getsockname()[1], b.getsockname()[1])')
+"$program" host --port "$port" --feedback-port "$feedback" --json </dev/null >"$folder/report" 2>"$folder/errors" &
+host=$!
+for _ in $(seq 50); do timeout 5 jack_lsp 2>/dev/null | grep -q 'continuo:midi_in' && break; sleep 0.1; done
+python3 "$hosts/host_protocol.py" "$port" "$feedback" "$folder"
+for _ in $(seq 50); do kill -0 "$host" 2>/dev/null || break; sleep 0.1; done
+if kill -0 "$host" 2>/dev/null; then not_ok "quit ends the host" "it still runs"; else ok "quit ends the host"; fi
+wait "$host"
+status=$?
+[ "$status" = 0 ] && ok "it ends with status 0" || not_ok "it ends with status 0" "status $status: $(tail -n 2 "$folder/errors")"
+field() { sed -n "s/.*\"$1\" : \([-0-9.a-z\"]*\),\{0,1\}$/\1/p" "$folder/report" | head -n 1; }
+[ "$(field end)" = '"quit"' ] && ok "the report says so" || not_ok "the report says so" "$(field end)"
+overruns=$(field overruns)
+[ "${overruns:-1}" = 0 ] && ok "no period took the host too long" || not_ok "no period took the host too long" "$overruns did"
+note "load: mean $(field load), worst $(field loadWorst); xruns of JACK's own: $(field xruns)"
+
+# A token, and commands from a pipe
+"$program" host --port "$port" --token geheim --console --json >"$folder/out" 2>&1 < <(
+    sleep 1
+    printf 'add http://lv2plug.in/plugins/eg-amp 4\nparam_set 4 gain -7\nparam_get 4 gain\nnonsense\nsave %s/history\n' "$folder"
+    sleep 2
+    echo quit
+) &
+host=$!
+sleep 1.5
+said=$(timeout 20 python3 "$hosts/host_protocol.py" --token "$port")
+while IFS= read -r line; do echo "$line"; [[ $line != not* ]] || failures=$((failures + 1)); done <<<"$said"
+for _ in $(seq 100); do kill -0 "$host" 2>/dev/null || break; sleep 0.1; done
+head -n 4 "$folder/out" >"$folder/first"
+if printf 'resp 4\nresp 0\nresp 0 -7.0000\nresp -902 not found\n' | cmp -s - "$folder/first"; then
+    ok "the console takes commands from a pipe"
+else
+    not_ok "the console takes commands from a pipe" "$(tr '\n' ' ' <"$folder/first")"
+fi
+if printf 'add http://lv2plug.in/plugins/eg-amp 4\nparam_set 4 gain -7\n' | cmp -s - "$folder/history"; then
+    ok "save keeps what was done"
+else
+    not_ok "save keeps what was done" "$(tr '\n' ';' <"$folder/history")"
+fi
+finish
