@@ -6,7 +6,7 @@ import CHost
 /// thread takes at the beginning of a period. What a plan leaves behind is freed here when the process thread has let go of it.
 public final class Graph {
     /// The plugins, in the order in which they came.
-    public private(set) var nodes: [GraphNode] = []
+    public internal(set) var nodes: [GraphNode] = []
     public private(set) var settings: ProcessSettings
     /// Frames of a fade when something changes while it runs; 0: changes are sudden.
     public var fadeFrames: Int
@@ -38,6 +38,8 @@ public final class Graph {
     /// Frames that the next plan's fades wait at least.
     private var warmFrames = 0
     private var nextID: UInt32 = 1
+    /// While one patch follows another: ends that both have stay connected.
+    var keepsConnections = false
 
     private static let commandBytes: UInt32 = 256 << 10
     private static let eventBytes: UInt32 = 1 << 20
@@ -300,7 +302,7 @@ public final class Graph {
         {
             old.partners = []
             old.port = nil
-            detachEnd?(old)
+            if !keepsConnections { detachEnd?(old) }
             return old
         }
         defer { nextID += 1 }

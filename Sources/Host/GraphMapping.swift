@@ -43,8 +43,10 @@ extension Graph {
         let target = port ?? node.enabledPort
         let isEnabled = port == nil && target != nil
         let scale = target?.isInSampleRates == true ? Float(settings.sampleRate) : 1
-        let low = mapping.low ?? (isEnabled ? 1 : (target?.minimum ?? 0) * scale)
-        let high = mapping.high ?? (isEnabled ? 0 : (target?.maximum ?? 1) * scale)
+        let limits = (low: (target?.minimum ?? 0) * scale, high: (target?.maximum ?? 1) * scale)
+        func inside(_ value: Float) -> Float { target == nil ? value : min(max(value, limits.low), max(limits.low, limits.high)) }
+        let low = mapping.low.map(inside) ?? (isEnabled ? 1 : limits.low)
+        let high = mapping.high.map(inside) ?? (isEnabled ? 0 : limits.high)
         var curve = ProcessMapping.Curve.linear
         var exponent: Float = 1
         switch mapping.curve ?? (target?.isLogarithmic == true && low * high > 0 ? .logarithmic : .linear) {

@@ -60,6 +60,17 @@ package final class GraphStepper {
         }
     }
 
+    /// How many have run.
+    package var frames: Int { Int(graph.process.pointee.position) }
+
+    /// Tells a session what the process sends.
+    package func listen(_ session: HostSession) {
+        events.onTold = { [unowned session] in session.told($0) }
+        events.onMapped = { [unowned session] in session.mapped($0) }
+        events.onLearned = { [unowned session] in session.learned($0) }
+        events.onMessage = { [unowned session] in session.received($0) }
+    }
+
     /// Whether all changes have been heard out.
     package var isSettled: Bool { graph.isSettled }
 }

@@ -22,7 +22,14 @@ public final class HostSession {
     var watchedOutputs: [(number: Int, symbol: String, last: Float)] = []
     var learning: (number: Int, mapping: MIDIMapping)?
     var toldPrograms: Set<Int> = []
+    var toldControllers: Set<Int> = []
     var removed: [RemovedPlugin] = []
+    /// What the patch says beside its plugins and connections.
+    private(set) var patch = Patch(plugins: [])
+    /// The bank selected, by channel from 0.
+    private var banks = [Int](repeating: 0, count: 16)
+    /// Called for lines that people may want to read.
+    var onNotice: ((String) -> Void)?
     var tellsLoad = false
     /// Whether `monitor` may connect with other machines.
     public var reachesAnywhere = false
@@ -68,7 +75,67 @@ public final class HostSession {
     package init(graph: Graph, world: World) {
         self.graph = graph
         self.world = world
-        for (number, node) in graph.nodes.enumerated() { numbers[number] = node.name }
+        use(patch)
+    }
+
+    /// Counts the graph's plugins anew, and goes by a patch's programs from now on.
+    package func use(_ patch: Patch) {
+        self.patch = patch
+        numbers = Dictionary(uniqueKeysWithValues: graph.nodes.enumerated().map { ($0, $1.name) })
+        tellControllers()
+    }
+
+    /// Puts another patch in the place of what plays.
+    func load(patchFile path: String) throws {
+        let fresh: Patch
+        do {
+            fresh = try Patch(reading: path)
+            try graph.change(to: fresh)
+        } catch {
+            throw RemoteFailure(error, otherwise: .invalidOperation)
+        }
+        use(fresh)
+        monitors = []
+        watchedOutputs = []
+        removed = []
+        stopLearning()
+        if let jack {
+            if let tempo = fresh.transport?.tempo { try setMetre(beatsPerBar: fresh.transport?.beatsPerBar, tempo: tempo) }
+            if fresh.transport?.isRolling == true { jack.setRolling(true) }
+        }
+    }
+
+    func save(patchFile path: String) throws {
+        do {
+            let made = try graph.patch(for: path, like: patch)
+            try made.write(to: path)
+        } catch { throw RemoteFailure(error, otherwise: .invalidOperation) }
+    }
+
+    /// Which channels' controllers the process thread is to tell of: those that somebody asked for, and those that select banks.
+    func tellControllers() {
+        var channels = toldControllers
+        for program in patch.programs where program.bank != nil {
+            if let channel = program.channel { channels.insert(channel - 1) } else { channels.formUnion(0..<16) }
+        }
+        ch_store(&graph.process.pointee.toldChannels, channels.reduce(0) { $0 | Int32(1) << Int32($1) })
+    }
+
+    private func changeProgram(_ number: Int, channel: Int) {
+        guard let program = patch.programs.first(where: { program in
+            program.program == number + 1 && (program.channel ?? channel + 1) == channel + 1
+                && (program.bank ?? banks[channel]) == banks[channel]
+        }) else { return }
+        do {
+            if let file = program.patch {
+                try load(patchFile: file.hasPrefix("/") ? file : (patch.folder ?? ".") + "/" + file)
+            } else if let name = program.plugin, let preset = program.preset {
+                guard let node = graph.node(named: name) else { throw RemoteFailure(.instanceNonExists, "no plugin is called '\(name)'") }
+                try graph.applyPreset(preset, to: node, folder: patch.folder)
+            }
+        } catch {
+            onNotice?("program \(program.program): \((error as? RemoteFailure)?.cause ?? "\(error)")")
+        }
     }
 
     /// States first: they have nodes of the world's in them.
@@ -387,7 +454,12 @@ public final class HostSession {
             if toldPrograms.contains(channel) {
                 feedback.tell(.program, "midi_program_change", "\(message[1]) \(channel)")
             }
-        } else {
+            changeProgram(Int(message[1]), channel: channel)
+            return
+        }
+        if message[1] == 0 { banks[channel] = banks[channel] & 0x7F | Int(message[2]) << 7 }
+        if message[1] == 32 { banks[channel] = banks[channel] & 0x3F80 | Int(message[2]) }
+        if toldControllers.contains(channel) {
             feedback.tell(.controller, "midi_control_change \(channel) \(message[1])", "\(message[2])")
         }
     }

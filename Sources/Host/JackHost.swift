@@ -95,6 +95,7 @@ public final class JackHost {
         ports = JackPorts(client: client, onNotice: options.onNotice)
         session = HostSession(graph: graph, world: world)
         session.jack = self
+        session.use(patch)
         do { try prepare(patch) } catch {
             jack_client_close(client)
             isClosed = true
@@ -191,6 +192,7 @@ public final class JackHost {
 
     private func prepareSession() {
         session.reachesAnywhere = options.reachesAnywhere
+        session.onNotice = options.onNotice
         if let remote = options.remote { session.feedback.send = { [unowned remote] in remote.broadcast($0) } }
         events.onTold = { [unowned session] in session.told($0) }
         events.onMapped = { [unowned session] in session.mapped($0) }
@@ -351,7 +353,10 @@ public final class JackHost {
             if !requests.isEmpty { options.names?.update(session) }
             session.turn()
             graph.advance()
-            if ports.update(graph) { jack_recompute_total_latencies(client) }
+            if ports.update(graph) {
+                ports.connectPartners(graph)
+                jack_recompute_total_latencies(client)
+            }
             if ch_load(&shared.pointee.portsChanged) != 0 {
                 ch_store(&shared.pointee.portsChanged, 0)
                 ports.connectPartners(graph)

@@ -6,10 +6,13 @@ public struct Patch: Sendable, Equatable {
     public var name: String?
     public var comment: String?
     public var author: String?
+    /// The folder that relative file names stand in.
+    public var folder: String?
     public var plugins: [PluginSetup] = []
     /// Empty, or without a plugin's port among them: the plugins stand in a row.
     public var connections: [PatchConnection] = []
     public var mappings: [MIDIMapping] = []
+    public var programs: [PatchProgram] = []
     public var transport: PatchTransport?
 
     public init(

@@ -41,17 +41,21 @@ private struct PatchReader {
             case "name": patch.name = try string(table, key)
             case "comment": patch.comment = try string(table, key)
             case "author": patch.author = try string(table, key)
-            case "plugin", "connection": break
+            case "plugin", "connection", "midi", "program": break
             case "transport": patch.transport = try transport(table)
             default:
                 throw fail(
-                    "unknown key '\(key)' (a patch has name, comment, author, [[plugin]], [[connection]] and [transport])", key)
+                    "unknown key '\(key)' (a patch has name, comment, author, [[plugin]], [[connection]], [[midi]], [[program]] and "
+                        + "[transport])", key)
             }
         }
         guard table["plugin"] != nil else { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
         patch.plugins = try entries(table, "plugin").enumerated().map { try plugin($1, $0) }
         if patch.plugins.isEmpty { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
         patch.connections = try entries(table, "connection").enumerated().map { try connection($1, $0) }
+        patch.mappings = try entries(table, "midi").enumerated().map { try mapping($1, $0) }
+        patch.programs = try entries(table, "program").enumerated().map { try program($1, $0) }
+        patch.folder = folder
         try checkNames(patch.plugins)
         return patch
     }
@@ -105,7 +109,7 @@ private struct PatchReader {
             throw fail("plugin \(place + 1) has no uri = \"…\"", "uri")
         }
         var setup = PluginSetup(uri: uri, folder: folder)
-        for key in entry.keys {
+        for key in entry.keys.sorted() {
             switch key {
             case "uri": break
             case "name": setup.name = try string(entry, key)
@@ -116,7 +120,7 @@ private struct PatchReader {
             case "transpose": setup.midi.transpose = Int(try number(entry, key, -127...127))
             case "controls", "parameters":
                 guard let settings = entry[key]?.table else { throw fail("\(key) is a table: [plugin.\(key)]", key) }
-                for name in settings.keys {
+                for name in settings.keys.sorted() {
                     guard let text = settings[name].flatMap(Patch.text) else {
                         throw fail("\(name) is a number, true, false or a text in quotes", name)
                     }
@@ -167,6 +171,70 @@ private struct PatchReader {
         }
         if made.from.isEmpty || made.to.isEmpty {
             throw fail("connection \(place + 1) has no \(made.from.isEmpty ? "from" : "to") = \"…\"", "connection")
+        }
+        return made
+    }
+
+    private mutating func mapping(_ entry: TOMLTable, _ place: Int) throws -> MIDIMapping {
+        (list, index) = ("midi", place)
+        var made = MIDIMapping(control: "", source: .bend)
+        var sources: [MIDIMapping.Source] = []
+        for key in entry.keys {
+            switch key {
+            case "control": made.control = try string(entry, key)
+            case "cc": sources.append(.controller(Int(try number(entry, key, 0...127))))
+            case "nrpn": sources.append(.nrpn(Int(try number(entry, key, 0...16383))))
+            case "note": sources.append(.note(Int(try number(entry, key, 0...127))))
+            case "bend": if try flag(entry, key) { sources.append(.bend) }
+            case "pressure": if try flag(entry, key) { sources.append(.pressure) }
+            case "channel": made.channel = Int(try number(entry, key, 1...16))
+            case "takeover": made.takesOver = try flag(entry, key)
+            case "curve": made.curve = try curve(entry, key)
+            case "range":
+                let ends = entry[key]?.array?.compactMap { $0.double ?? $0.int.map(Double.init) } ?? []
+                guard ends.count == 2, entry[key]?.array?.count == 2 else { throw fail("range is [at the lowest, at the highest]", key) }
+                (made.low, made.high) = (Float(ends[0]), Float(ends[1]))
+            default:
+                throw fail(
+                    "unknown key '\(key)' (a mapping has control, one of cc, nrpn, bend, pressure and note, and channel, range, curve "
+                        + "and takeover)", key)
+            }
+        }
+        if made.control.isEmpty { throw fail("mapping \(place + 1) has no control = \"plugin:control\"", "midi") }
+        guard sources.count == 1 else { throw fail("a mapping has one of cc, nrpn, bend, pressure and note", "midi") }
+        made.source = sources[0]
+        return made
+    }
+
+    private func curve(_ table: TOMLTable, _ key: String) throws -> MIDIMapping.Curve {
+        switch table[key]?.string {
+        case "linear": return .linear
+        case "logarithmic": return .logarithmic
+        default:
+            guard let power = table[key]?.double ?? table[key]?.int.map(Double.init), (0.01...100).contains(power) else {
+                throw fail("curve is \"linear\", \"logarithmic\" or a power from 0.01 to 100", key)
+            }
+            return .power(Float(power))
+        }
+    }
+
+    private mutating func program(_ entry: TOMLTable, _ place: Int) throws -> PatchProgram {
+        (list, index) = ("program", place)
+        var made = PatchProgram(program: 0)
+        for key in entry.keys {
+            switch key {
+            case "program": made.program = Int(try number(entry, key, 1...128))
+            case "bank": made.bank = Int(try number(entry, key, 0...16383))
+            case "channel": made.channel = Int(try number(entry, key, 1...16))
+            case "plugin": made.plugin = try string(entry, key)
+            case "preset": made.preset = try string(entry, key)
+            case "patch": made.patch = try string(entry, key)
+            default: throw fail("unknown key '\(key)' (a program has program, bank, channel, and plugin and preset or patch)", key)
+            }
+        }
+        if made.program == 0 { throw fail("program \(place + 1) has no program = 1 to 128", "program") }
+        guard made.patch != nil ? made.plugin == nil && made.preset == nil : made.plugin != nil && made.preset != nil else {
+            throw fail("a program has plugin and preset, or patch", "program")
         }
         return made
     }

@@ -12,6 +12,7 @@ public final class PluginInstance {
     let lilvPlugin: OpaquePointer
     let features: HostFeatures
     let world: World
+    private let settings: ProcessSettings
     private var workerThread: OpaquePointer?
     private var isActive = false
 
@@ -27,6 +28,7 @@ public final class PluginInstance {
         lilvPlugin = try world.plugin(uri)
         description = world.describePlugin(lilvPlugin)
         self.world = world
+        self.settings = settings
         try PluginInstance.check(description, settings)
 
         features = HostFeatures(
@@ -81,6 +83,9 @@ public final class PluginInstance {
     public func value(_ symbol: String) -> Float? {
         description.ports.first { $0.kind == .control && $0.symbol == symbol }.map { ch_load_float(values + $0.index) }
     }
+
+    /// The value that a control has before anything is set.
+    func initialValue(of port: PortDescription) -> Float { PluginInstance.initialValue(port, settings) }
 
     // MARK: Loading
 

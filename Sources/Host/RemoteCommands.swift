@@ -278,9 +278,9 @@ extension RemoteCommand {
             name: "monitor_midi_control", arguments: ["<midi_channel>", "<enable>"],
             summary: "has controllers of a channel told on the feedback port", example: "monitor_midi_control 7 1"
         ) { session, words in
-            let bit = Int32(1) << Int32(try channel(words[0]))
-            let told = ch_load(&session.graph.process.pointee.toldChannels)
-            ch_store(&session.graph.process.pointee.toldChannels, try flag(words[1]) ? told | bit : told & ~bit)
+            let channel = try channel(words[0])
+            if try flag(words[1]) { session.toldControllers.insert(channel) } else { session.toldControllers.remove(channel) }
+            session.tellControllers()
             return .status(0)
         },
         RemoteCommand(

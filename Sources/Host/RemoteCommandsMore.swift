@@ -221,6 +221,21 @@ extension RemoteCommand {
             name: "undo", arguments: [], summary: "brings back the plugin that was removed last", example: "undo"
         ) { session, _ in .status(try session.undo()) },
         RemoteCommand(
+            name: "patch_load", arguments: ["<file_name>"],
+            summary: "puts a patch in the place of what plays, without a click", example: "patch_load stage.toml"
+        ) { session, words in
+            try session.load(patchFile: words[0])
+            return .status(0)
+        },
+        RemoteCommand(
+            name: "patch_save", arguments: ["<file_name>"], summary: "saves what plays as a patch, with its plugins' states",
+            example: "patch_save stage.toml", isQuestion: true
+        ) { session, words in
+            guard Patch.isPatch(words[0]) else { throw RemoteFailure(.invalidOperation, "a patch's name ends in .toml") }
+            try session.save(patchFile: words[0])
+            return .status(0)
+        },
+        RemoteCommand(
             name: "midi_range", arguments: ["<instance_number>", "<channels>", "<lowest_key>", "<highest_key>", "<transpose>"],
             optional: 1, summary: "the MIDI that a plugin hears: channels 1 to 16 with commas, or 0 for all; keys; semitones",
             example: "midi_range 0 1,2 0 59 -12"

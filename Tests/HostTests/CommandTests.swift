@@ -143,7 +143,7 @@ import Testing
             let example = help.components(separatedBy: "for example: ").last ?? ""
             #expect(example.hasPrefix(name), "\(help)")
             // Its form is right: what it says about plugins that are not there is another matter.
-            if !["quit", "load", "save", "state_save"].contains(name) {
+            if !["quit", "load", "save", "state_save", "patch_save", "patch_load"].contains(name) {
                 let text = session.execute(example).text
                 #expect(!text.contains("arguments") && !text.contains("not found"), "\(example): \(text)")
             }

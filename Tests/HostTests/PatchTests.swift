@@ -44,6 +44,9 @@ import Testing
         ("[[plugin]]\nuri = \"a\"\n[[connection]]\nfrom = \"in\"\nto = \"a:in\"\nvia = 1", "t.toml:6: unknown key 'via'"),
         ("[[plugin]]\nuri = \"a\"\n[transport]\ntempo = 0", "t.toml:4: tempo is a number from 1 to 1000"),
         ("[[plugin]]\nuri = \"a\"\n[transport]\nswing = 0", "t.toml:4: unknown key 'swing'"),
+        ("[[plugin]]\nuri = \"a\"\n[[midi]]\ncontrol = \"a:b\"", "t.toml:3: a mapping has one of"),
+        ("[[plugin]]\nuri = \"a\"\n[[midi]]\ncontrol = \"a:b\"\ncc = 200", "t.toml:5: cc is a number from 0 to 127"),
+        ("[[plugin]]\nuri = \"a\"\n[[program]]\nprogram = 1", "t.toml:3: a program has plugin and preset"),
         ("transport = 1\n[[plugin]]\nuri = \"a\"", "t.toml:1: write [transport]"),
     ]) func mistakesAreNamedWithTheirLine(text: String, expected: String) throws {
         do {

@@ -1,0 +1,76 @@
+import CHost
+import Foundation
+
+/// Graphs as patches, and one patch after another.
+extension Graph {
+    /// What plays now, as a patch beside which its plugins' states stand.
+    ///
+    /// - Parameters:
+    ///   - path: of the patch file to be. Plugins that keep more than their controls have their state in a folder of its name with
+    ///     `.state` in place of `.toml`: a file that they use is copied or linked there, as LV2 has it.
+    ///   - metadata: name, comment, transport and programs are taken over from this one.
+    /// - Throws: `HostError` if a state cannot be written.
+    package func patch(for path: String, like metadata: Patch? = nil) throws -> Patch {
+        let file = URL(fileURLWithPath: path).standardizedFileURL
+        let folder = file.deletingLastPathComponent().path
+        let states = file.deletingPathExtension().lastPathComponent + ".state"
+        var patch = Patch(plugins: [])
+        patch.name = metadata?.name
+        patch.comment = metadata?.comment
+        patch.author = metadata?.author
+        patch.transport = metadata?.transport
+        patch.programs = metadata?.programs ?? []
+        patch.folder = folder
+        for node in nodes {
+            var setup = PluginSetup(uri: node.description.uri, name: node.name, folder: folder)
+            setup.midi = node.setup.midi
+            setup.isBypassed = node.isBypassed && node.enabledPort == nil
+            if node.keepsState {
+                // A name may be anything; a folder's may not.
+                let place = states + "/" + String(node.name.map { $0.isLetter || $0.isNumber || "_-".contains($0) ? $0 : "_" })
+                try node.instance.saveState(to: folder + "/" + place)
+                setup.preset = place
+            }
+            for port in node.description.ports where port.isInput && port.kind == .control && !port.isHostDriven {
+                let value = ch_load_float(node.instance.values + port.index)
+                if node.keepsState || value != node.instance.initialValue(of: port) {
+                    setup.settings.append(.init(key: port.symbol, value: Patch.number(value)))
+                }
+            }
+            patch.plugins.append(setup)
+        }
+        patch.connections = describedConnections()
+        patch.mappings = mappings.map(\.description)
+        return patch
+    }
+
+    /// Puts another patch in the place of what plays: it is loaded aside, warmed up, and faded to. Ports of one name go on, with
+    /// all that is connected with them.
+    ///
+    /// - Throws: `HostError`; then nothing has changed.
+    package func change(to patch: Patch) throws {
+        let (oldNodes, oldWiring, oldMappings) = (nodes, wiring, mappings)
+        let oldEnds = (wiring.inputs + wiring.outputs).map { (end: $0, partners: $0.partners, port: $0.port) }
+        nodes = []
+        mappings = []
+        keepsConnections = true
+        defer { keepsConnections = false }
+        let fresh: [GraphNode]
+        do {
+            try load(patch)
+            fresh = nodes
+        } catch {
+            (nodes, wiring, mappings) = (oldNodes, oldWiring, oldMappings)
+            for (end, partners, port) in oldEnds { (end.partners, end.port) = (partners, port) }
+            throw error
+        }
+        // What moves controls needs a way in.
+        if !mappings.isEmpty || oldWiring.inputs.contains(where: { $0.kind == .midi }) { offerMIDI() }
+        changed(warmFrames: Int(settings.sampleRate * Graph.warmSeconds) + (fresh.map(\.latency).max() ?? 0))
+    }
+}
+
+extension GraphNode {
+    /// Whether it keeps more than its controls.
+    var keepsState: Bool { description.extensionData.contains(LV2.state + "interface") }
+}
