@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /// The chunk of a WAV file that holds a recording's details.
 #define DETAILS_CHUNK "cbas"
@@ -96,6 +97,12 @@ static bool read_samples(const Library* library, SNDFILE* file, const SF_INFO* i
 
 bool sound_read(const char* path, uint32_t seconds, Sound* sound, char* message) {
     *sound = (Sound){0};
+    struct stat status;
+    // A pipe or a device may be waited for without end.
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        snprintf(message, SOUND_FILE_MESSAGE, "that is no file, but a %s", S_ISDIR(status.st_mode) ? "folder" : "device or a pipe");
+        return false;
+    }
     Library library;
     if (!library_open(&library, message)) return false;
     SF_INFO info = {0};

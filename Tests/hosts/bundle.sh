@@ -29,6 +29,7 @@ examine() {
     size=$(find "$bundle" -type f ! -name '*.safetensors' ! -name '*.flac' -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
     most=500
     [ "$plugin" = synth ] && most=850  # 87 presets and their controls are 250 KB of it
+    [ "$plugin" = bass ] && most=650
     [ "$size" -lt $((most * 1000)) ] && ok "$plugin: under $most KB without weights and recordings ($((size / 1000)) KB)" ||
         not_ok "$plugin: under $most KB without weights and recordings" "$((size / 1000)) KB, $(stat -c %s "$library") bytes of it the library"
 
@@ -55,4 +56,5 @@ twice=$(for object in "$linked"/*.build/*.o; do nm "$object" | sed -n 's/.* V \(
 
 examine pitch "$bundle" "$library"
 examine synth "$synth_bundle" "$synth_library"
+examine bass "$bass_bundle" "$bass_library"
 finish

@@ -10,11 +10,13 @@ library=$bundle/pitch.so
 synth_bundle=${CONTINUO_SYNTH_BUNDLE:-$root/build/lv2/continuo-synth.lv2}
 synth_library=$synth_bundle/synth.so
 synth_model=$synth_bundle/models/continuo-synth.safetensors
+bass_bundle=${CONTINUO_BASS_BUNDLE:-$root/build/lv2/continuo-bass.lv2}
+bass_library=$bass_bundle/bass.so
 linked=$root/.build-embedded/release  # what the bundles' libraries were linked from
 models=$root/models
 melodies=$root/Tests/vectors/melodies
 hosts=$root/Tests/hosts
-export LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):/usr/lib/lv2"
+export LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):$(dirname "$bass_bundle"):/usr/lib/lv2"
 mkdir -p "$tests"
 failures=0
 
@@ -44,9 +46,11 @@ compile() {
     values pitch pitch/pitch.ttl ""
     values synth synth/synth.ttl SYNTH_
     values transfer synth/transfer.ttl TRANSFER_
+    values bass bass/bass.ttl BASS_
     if ! "$clang" -std=gnu2x -Wall -Wextra -Wno-unused-parameter -Wno-unused-const-variable -Wno-unused-function -I"$hosts" \
-        -I"$root/Plugins/Pitch/include" -I"$root/Plugins/Synth/include" -I"$root/Sources/CDDSPSynth/include" -I"$tests" \
-        "${shared[@]}" -o "$tests/$name" "$@" >"$tests/$name.log" 2>&1; then
+        -I"$root/Plugins/Pitch/include" -I"$root/Plugins/Synth/include" -I"$root/Sources/CDDSPSynth/include" \
+        -I"$root/Plugins/Bass/include" -I"$root/Sources/CBassGenerator/include" -I"$tests" "${shared[@]}" -o "$tests/$name" \
+        "$@" >"$tests/$name.log" 2>&1; then
         not_ok "$name compiles" "$(head -n 3 "$tests/$name.log" | tr '\n' ' ')"
         finish
     fi
@@ -70,12 +74,12 @@ values() {
     [ "$(cat "$tests/$1_values.h" 2>/dev/null)" = "$made" ] || echo "$made" >"$tests/$1_values.h"
 }
 
-# relink PLUGIN NAME FLAGS…: build/tests/NAME from the objects that PLUGIN's library was linked from, but for its shim, and FLAGS.
+# relink PLUGIN NAME FLAGS…: build/tests/NAME from the objects that PLUGIN's library was linked from, but for its shim's, and FLAGS.
 relink() {
     local plugin=$1 name=$2
     shift 2
     local -a objects
-    mapfile -t objects < <(grep -v "/${plugin,}\.c\.o$" "$linked/Continuo$plugin.product/Objects.LinkFileList")
+    mapfile -t objects < <(grep -vE "/Continuo$plugin\.build/[a-z_]*\.c\.o$" "$linked/Continuo$plugin.product/Objects.LinkFileList")
     compile "$name" -fvisibility=hidden -I"$root/Sources/CPitchTracker/include" "$@" "${objects[@]}" -Wl,--gc-sections -lm
 }
 
@@ -99,5 +103,12 @@ with_weights() {
 with_synth_weights() {
     [ -f "$synth_model" ] && return 0
     not_ok "weights" "$synth_model is missing, so nothing was tested"
+    return 1
+}
+
+# with_bass_weights: the same of Continuo Bass's.
+with_bass_weights() {
+    [ -f "$bass_bundle/models/continuo-bass-generator.safetensors" ] && return 0
+    not_ok "weights" "$bass_bundle/models has no models, so nothing was tested"
     return 1
 }

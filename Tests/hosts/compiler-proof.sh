@@ -85,4 +85,14 @@ for core in InstrumentCore.swift TransferCore.swift; do
 done
 prove "an object made where notes begin is refused" DDSPSynth Performer+Notes.swift \
     'func noteOn(_ channel: Int, _ note: Int, _ velocity: UInt8, _ time: Int) {' '        _ = Unmanaged.passRetained(PlantedObject())' 'allocation|reference counting|locks'
+
+here='func process(_ io: UnsafeMutablePointer<continuo_bass_io>) {'
+prove "unchanged, the bass player compiles" BassGenerator "" "" "" ""
+prove "BassCore: an array's growth in process is refused" BassGenerator BassCore.swift "$here" \
+    '        var grown: [Float] = []; grown.append(io.pointee.progress); io.pointee.progress = grown[0]' 'allocation|locks'
+prove "BassCore: an object made at a bar line is refused" BassGenerator BassCore.swift 'private func passLine() {' \
+    '        _ = Unmanaged.passRetained(PlantedObject())' 'allocation|reference counting|locks'
+prove "TakePlayer: a mutex where notes begin is refused" BassGenerator TakePlayer.swift \
+    'private mutating func tell(_ io: UnsafeMutablePointer<continuo_bass_io>, _ frame: Int) {' \
+    '        let planted = cr_mutex_make(); cr_mutex_lock(planted!)' 'unpredictable performance'
 finish

@@ -3,7 +3,7 @@
 /// - loads BUNDLE --time: only the milliseconds of this process's first dlopen
 #include <malloc.h>
 
-#include SUBJECT  // pitch_host.h or synth_host.h
+#include SUBJECT  // pitch_host.h, synth_host.h or bass_host.h
 
 static long status_field(const char* name) {
     char line[256];

@@ -52,6 +52,7 @@ static inline LV2_URID urid(const char* uri) { return host_map(NULL, uri); }
 static pthread_mutex_t host_log_lock = PTHREAD_MUTEX_INITIALIZER;
 static char host_log_text[65536];
 static int host_log_lines = 0;
+static int host_log_total = 0;  ///< lines, also those that were cleared
 
 static int host_vprintf(LV2_Log_Handle handle, LV2_URID type, const char* format, va_list arguments) {
     (void)handle, (void)type;
@@ -59,6 +60,7 @@ static int host_vprintf(LV2_Log_Handle handle, LV2_URID type, const char* format
     const int length = vsnprintf(line, sizeof line, format, arguments);
     pthread_mutex_lock(&host_log_lock);
     ++host_log_lines;
+    ++host_log_total;
     strncat(host_log_text, line, sizeof host_log_text - strlen(host_log_text) - 1);
     pthread_mutex_unlock(&host_log_lock);
     return length;

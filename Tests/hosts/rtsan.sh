@@ -3,6 +3,7 @@
 . "$(dirname "$0")/common.sh"
 with_weights || finish
 with_synth_weights || finish
+with_bass_weights || finish
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export RTSAN_OPTIONS=halt_on_error=true
@@ -54,5 +55,23 @@ for fault in 1 2 3 4; do
     relink Synth rtsan-planted-synth.so -O1 -DPLANT=$fault -DPLANT_SYNTH -D_GNU_SOURCE -fuse-ld=lld "$hosts/rtsan_planted.c"
     planted synth $fault "$tests/rtsan-synth" synth "$synth_bundle" "$synth_model" "$melodies/alto-sax.flac" \
         "$tests/rtsan-planted-synth.so"
+done
+
+compile rtsan-bass -g -O1 -fsanitize=realtime -fuse-ld=lld "$hosts/rtsan_bass.c" -ldl -lm -lpthread
+sox -n -r 44100 "$scratch/style.wav" synth 3 pluck 55 2>/dev/null || not_ok "a style" "sox cannot make one"
+said=$(timeout 120 "$tests/rtsan-bass" "$bass_bundle" "$scratch/style.wav" "$scratch" "$bass_library" 2>"$scratch/errors")
+status=$?
+if [ $status -eq 0 ] && ! grep -q 'RealtimeSanitizer' "$scratch/errors" &&
+    [[ $said =~ ^blocks\ ([0-9]+)\ sounding\ ([0-9]+)\ takes\ ([0-9]+)$ ]] &&
+    [ "${BASH_REMATCH[1]}" -gt 5000 ] && [ "${BASH_REMATCH[2]}" -gt 1000 ] && [ "${BASH_REMATCH[3]}" -gt 8 ]; then
+    ok "bass: run() neither allocates, locks nor blocks ($said)"
+else
+    not_ok "bass: run() neither allocates, locks nor blocks" "status $status, $said $(grep -vE '^Continuo' "$scratch/errors" |
+        head -n 8 | tr '\n' ' ')"
+fi
+for fault in 1 2 3 4; do
+    relink Bass rtsan-planted-bass.so -O1 -DPLANT=$fault -DPLANT_BASS -D_GNU_SOURCE -fuse-ld=lld "$hosts/rtsan_planted.c" \
+        "$root/Plugins/Bass/sound_files.c"
+    planted bass $fault "$tests/rtsan-bass" "$bass_bundle" "$scratch/style.wav" "$scratch" "$tests/rtsan-planted-bass.so"
 done
 finish

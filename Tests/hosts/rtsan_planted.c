@@ -1,4 +1,4 @@
-/// Continuo Pitch, or with PLANT_SYNTH Continuo Synth, with a fault planted in its run(), for the real-time sanitizer to find. PLANT:
+/// Continuo Pitch, or with PLANT_SYNTH Continuo Synth, or with PLANT_BASS Continuo Bass, with a fault planted in its run(), for the real-time sanitizer to find. PLANT:
 /// 1 allocates, 2 locks a mutex, 3 sleeps, 4 writes to a file.
 #include <pthread.h>
 #include <stdlib.h>
@@ -28,6 +28,14 @@ static void planted_process(continuo_synth* synth, continuo_synth_io* io) {
 }
 #define continuo_synth_process planted_process
 #include "../../Plugins/Synth/synth.c"
+#elif defined PLANT_BASS
+#include "CBassGenerator.h"
+static void planted_process(continuo_bass* bass, continuo_bass_io* io) {
+    continuo_bass_process(bass, io);
+    if (io->is_playing) fault();
+}
+#define continuo_bass_process planted_process
+#include "../../Plugins/Bass/bass.c"
 #else
 #include "CPitchTracker.h"
 static void planted_process(continuo_pitch* tracker, continuo_pitch_io* io) {

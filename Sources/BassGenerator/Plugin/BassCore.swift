@@ -101,7 +101,7 @@ final class BassCore {
     func activate() {
         learningSince = -1
         clock = BarClock(sampleRate: sampleRate)
-        player = TakePlayer(sampleRate: sampleRate)
+        player.restart()
         throughLevel.jump(to: throughLevel.target)
         bassLevel.jump(to: bassLevel.target)
         forgetBars()

@@ -21,11 +21,11 @@ final class KeptRecordings {
         self.takes = takes
         self.sampleRate = sampleRate
         if let mix {
-            add(DetailsWriter.mix(mix.bars, newest: newest, asked: asked))
+            add(DetailsWriter.mix(mix, newest: newest, asked: asked))
         } else {
             add([])
         }
-        add(style == nil ? [] : DetailsWriter.style())
+        if let style { add(DetailsWriter.style(style)) } else { add([]) }
         for take in takes {
             if let take { add(DetailsWriter.take(take)) } else { add([]) }
         }
@@ -98,9 +98,9 @@ final class RestoredRecordings: @unchecked Sendable {
     ) throws(ModelError) -> Bool {
         let rate = Int(recording.sample_rate)
         guard (8000...768_000).contains(rate), let samples = recording.samples, recording.count > 0 else { return false }
-        guard Int(recording.count) <= 130 * rate, var reader = DetailsReader(recording.details, recording.details_size) else {
-            return false
-        }
+        guard Int(recording.count) <= 130 * rate, var reader = DetailsReader(recording.details, recording.details_size),
+            reader.length == Int(recording.count)
+        else { return false }
         for n in 0..<Int(recording.count) where !samples[n].isFinite { return false }
         let sound = try resampled(samples, Int(recording.count), from: rate, to: sampleRate)
         let scale = Double(sampleRate) / Double(rate)

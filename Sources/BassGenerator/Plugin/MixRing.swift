@@ -20,11 +20,12 @@ final class MixRing {
 
     deinit { cr_free(samples) }
 
-    /// Writes samples `time` … of the mix (audio thread).
+    /// Writes samples `time` … of the mix (audio thread). What is no sound (NaN, infinity, beyond 80 dBFS) counts as silence.
     func write(_ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>, count: Int, at time: Int) {
         var place = time % capacity
         for n in 0..<count {
-            samples[place] = 0.5 * (left[n] + right[n])
+            let value = 0.5 * (left[n] + right[n])
+            samples[place] = abs(value) < 1e4 ? value : 0
             place += 1
             if place == capacity { place = 0 }
         }

@@ -1,8 +1,8 @@
 import Neural
 
-// What stands beside a saved sound: words of 32 bits, the least significant byte first. A mark, the kind; bars: first, count, beats a bar
-// (Float), unit, known (0, 1); of a mix then: newest slot, serial of the last take asked for; of a take: notes, each onset and end (samples),
-// key · 256 + velocity; frames of latents, latents (Float).
+// What stands beside a saved sound: words of 32 bits, the least significant byte first. A mark, the kind, samples of the sound; bars: first,
+// count, beats a bar (Float), unit, known (0, 1); of a mix then: newest slot, serial of the last take asked for; of a take: notes, each onset
+// and end (samples), key · 256 + velocity; frames of latents, latents (Float).
 
 enum DetailsKind {
     static var mix: UInt32 { 0 }
@@ -16,20 +16,20 @@ private var detailsMark: UInt32 { 0x3142_5443 }
 struct DetailsWriter {
     private var words: [UInt32]
 
-    private init(_ kind: UInt32) { words = [detailsMark, kind] }
+    private init(_ kind: UInt32, length: Int) { words = [detailsMark, kind, UInt32(length)] }
 
-    static func mix(_ bars: TakeRequest, newest: Int, asked: UInt32) -> [UInt32] {
-        var writer = DetailsWriter(DetailsKind.mix)
-        writer.add(bars)
+    static func mix(_ mix: KeptMix, newest: Int, asked: UInt32) -> [UInt32] {
+        var writer = DetailsWriter(DetailsKind.mix, length: mix.length)
+        writer.add(mix.bars)
         writer.words.append(UInt32(newest))
         writer.words.append(asked)
         return writer.words
     }
 
-    static func style() -> [UInt32] { DetailsWriter(DetailsKind.style).words }
+    static func style(_ style: KeptSound) -> [UInt32] { DetailsWriter(DetailsKind.style, length: style.length).words }
 
     static func take(_ take: KeptTake) -> [UInt32] {
-        var writer = DetailsWriter(DetailsKind.take)
+        var writer = DetailsWriter(DetailsKind.take, length: take.sound.length)
         var bars = TakeRequest()
         bars.firstBar = take.sound.firstBar
         bars.bars = take.sound.bars
@@ -61,17 +61,20 @@ struct DetailsWriter {
 /// Reads what a file says; nothing in it is believed before it was looked at.
 struct DetailsReader {
     let kind: UInt32
+    /// Samples that the sound had; a file that was cut off has fewer.
+    let length: Int
     private let bytes: UnsafeRawPointer
     private let count: Int
-    private var place = 2
+    private var place = 3
 
     /// `nil`: these are no details.
     init?(_ details: UnsafeRawPointer?, _ size: UInt32) {
-        guard let details, size >= 8 else { return nil }
+        guard let details, size >= 12 else { return nil }
         bytes = details
         count = Int(size) / 4
         guard Self.word(details, 0) == detailsMark else { return nil }
         kind = Self.word(details, 1)
+        length = Int(Self.word(details, 2))
     }
 
     private static func word(_ bytes: UnsafeRawPointer, _ index: Int) -> UInt32 {

@@ -18,6 +18,15 @@ struct TakePlayer: BitwiseCopyable {
 
     init(sampleRate: Double) { fade = max(1, Int(0.005 * sampleRate)) }
 
+    /// Silence at once; a key that was begun ends with the next samples.
+    mutating func restart() {
+        voice = Voice()
+        old = Voice()
+        fading = 0
+        nextNote = 0
+        mustEnd = true
+    }
+
     var isSounding: Bool { voice.sound.samples != nil }
     func isPlaying(_ sound: TakeSound) -> Bool {
         guard voice.sound.samples != nil else { return false }
