@@ -14,11 +14,13 @@ MODELS := $(or $(CONTINUO_MODELS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/co
 export LV2_PATH := $(CURDIR)/$(BUILD)/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 
 # Swift decides what is out of date; these always ask it.
-.PHONY: help run test build bundles program install uninstall clean bench bench-peers bench-realtime models check-swift
+.PHONY: help run test test-plugins build bundles program docs install uninstall clean bench bench-peers bench-realtime models \
+  check-swift
 
 help:
 	@echo "make run [INPUT=my.wav]  the demonstration: tracks a recording through JACK, plays a tune; results in build/demo"
 	@echo "make test                all tests"
+	@echo "make test-plugins        every LV2 plugin that is installed, in our host (FILTER=calf: those with that in their name)"
 	@echo "make build               the program (build/bin/continuo) and the plugins (build/lv2)"
 	@echo "make install             plugins into ~/.lv2 (LV2_DIR), program into ~/.local/bin (PREFIX)"
 	@echo "make uninstall           takes them away again"
@@ -60,6 +62,14 @@ run: build
 test: build
 	@./Tests/run.sh
 
+# The plugins of Debian's packages are looked for where they are, too.
+test-plugins: build
+	@./Tests/plugins.py $(PROGRAM) $(BUILD)/tests/plugins.tsv "$(FILTER)"
+
+# The manual page; after a change of the commands.
+docs: program
+	@$(PROGRAM) --experimental-dump-help | python3 docs/manual.py >docs/continuo.1
+
 install: build
 	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" "$(LV2_DIR)"
 	@install -m 755 $(PROGRAM) "$(PREFIX)/bin/continuo"
@@ -67,10 +77,17 @@ install: build
 	@install -m 644 presets/bass/styles/*.flac "$(PREFIX)/share/continuo/styles/"
 	@for plugin in $(PLUGINS); do \
 	  rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 "$(LV2_DIR)/"; done
+	@mkdir -p "$(PREFIX)/share/man/man1" "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" \
+	  "$(PREFIX)/share/fish/vendor_completions.d"
+	@install -m 644 docs/continuo.1 "$(PREFIX)/share/man/man1/"
+	@$(PROGRAM) --generate-completion-script bash >"$(PREFIX)/share/bash-completion/completions/continuo"
+	@$(PROGRAM) --generate-completion-script zsh >"$(PREFIX)/share/zsh/site-functions/_continuo"
+	@$(PROGRAM) --generate-completion-script fish >"$(PREFIX)/share/fish/vendor_completions.d/continuo.fish"
 	@echo "installed $(PREFIX)/bin/continuo and $(PLUGINS:%=$(LV2_DIR)/continuo-%.lv2)"
 
 uninstall:
-	@rm -f "$(PREFIX)/bin/continuo"
+	@rm -f "$(PREFIX)/bin/continuo" "$(PREFIX)/share/man/man1/continuo.1" "$(PREFIX)/share/bash-completion/completions/continuo" \
+	  "$(PREFIX)/share/zsh/site-functions/_continuo" "$(PREFIX)/share/fish/vendor_completions.d/continuo.fish"
 	@for model in models/*.safetensors; do rm -f "$(PREFIX)/share/continuo/models/$$(basename $$model)"; done
 	@for style in presets/bass/styles/*.flac; do rm -f "$(PREFIX)/share/continuo/styles/$$(basename $$style)"; done
 	@rmdir --ignore-fail-on-non-empty "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" \

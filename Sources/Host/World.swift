@@ -16,6 +16,7 @@ public final class World {
     ///
     /// - Parameter path: folders to look in instead, separated by colons.
     public init(path: String? = nil) {
+        World.prepareForQt()
         lilv = lilv_world_new()
         if let path {
             let node = lilv_new_string(lilv, path)
@@ -23,6 +24,13 @@ public final class World {
             lilv_node_free(node)
         }
         lilv_world_load_all(lilv)
+    }
+
+    /// Plugins that are made with Qt start it when they are made, and it ends the process where there is no display: without one it is told
+    /// to draw nowhere.
+    private static func prepareForQt() {
+        guard getenv("DISPLAY") == nil, getenv("WAYLAND_DISPLAY") == nil else { return }
+        setenv("QT_QPA_PLATFORM", "offscreen", 0)
     }
 
     deinit {
