@@ -252,6 +252,39 @@ import Testing
         #expect(ContinuousClock.now - begin < .milliseconds(150))  // 50 ms; the machine may be busy
     }
 
+    /// A take is made of what was set when it was asked for; what is changed meanwhile counts from the next.
+    @Test func changesWhileGeneratingCountFromTheNextTake() throws {
+        func run(changing: Bool) throws -> (first: ArraySlice<Float>, second: ArraySlice<Float>) {
+            let session = try BassSession()
+            let bar = session.bar
+            session.play(64)  // so that the models are there
+            session.io.freewheeling = false
+            session.set(CONTINUO_BASS_STEPS, 16)
+            session.set(CONTINUO_BASS_CAPTURE, 1)
+            session.play(2 * bar, block: 4096)
+            #expect(session.state == Int32(CONTINUO_BASS_GENERATING.rawValue))
+            if changing {
+                session.set(CONTINUO_BASS_STEPS, 3)
+                session.set(CONTINUO_BASS_GUIDANCE, 1)
+                session.set(CONTINUO_BASS_SEED, 99)
+                session.set(CONTINUO_BASS_VARIATION, 0.5)
+                session.play(64)
+            }
+            session.io.freewheeling = true
+            session.play(4 * bar - (changing ? 64 : 0) - 64)
+            #expect(session.io.takes == 1)
+            let first = session.bass[(4 * bar + 480)..<(5 * bar)]
+            session.set(CONTINUO_BASS_GENERATE, 1)
+            session.play(3 * bar)
+            #expect(session.io.takes == 2)
+            return (first, session.bass[(8 * bar + 480)..<(9 * bar)])
+        }
+        let plain = try run(changing: false), changed = try run(changing: true)
+        #expect(plain.first.contains { abs($0) > 0.01 })
+        #expect(plain.first.elementsEqual(changed.first))
+        #expect(!plain.second.elementsEqual(changed.second))
+    }
+
     @Test func bearsWhateverComes() throws {
         let session = try BassSession()
         session.press(CONTINUO_BASS_CAPTURE)
