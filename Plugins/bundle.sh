@@ -57,7 +57,7 @@ done
 rmdir --ignore-fail-on-non-empty "$made/presets"
 # The weights it needs: its own, and those of the pitch tracker inside it.
 case $plugin in
-    pitch) weights="continuo-pitch-standard continuo-pitch-quick" ;;
+    pitch) weights="continuo-pitch-standard continuo-pitch-quick continuo-pitch-poly" ;;
     synth) weights="continuo-synth continuo-pitch-quick" ;;
     bass) weights="continuo-bass-autoencoder continuo-bass-generator" ;;
     *) weights="continuo-$plugin" ;;

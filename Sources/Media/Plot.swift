@@ -10,8 +10,8 @@ import Foundation
 public struct Plot {
     /// What one panel shows. Where a trace is given, the f0 is drawn with a strength that follows its confidence.
     public enum Panel {
-        /// Log frequency, 40 Hz to 8 kHz, with Hz on the left and octaves on the right.
-        case spectrogram(Spectrogram, trace: [PitchPoint])
+        /// Log frequency, 40 Hz to 8 kHz, with Hz on the left and octaves on the right. Notes are drawn as bars over it.
+        case spectrogram(Spectrogram, trace: [PitchPoint], notes: [NoteSpan] = [])
         /// A piano roll as high as the notes and the trace need.
         case notes([NoteSpan], trace: [PitchPoint])
         /// 0 to 1; the part over the threshold is bright.

@@ -49,7 +49,7 @@ struct PlotPainter {
         var scales: [String] = []
         for item in plot.panels.reversed() {
             switch item {
-            case .spectrogram(let spectrogram, let trace):
+            case .spectrogram(let spectrogram, let trace, _):
                 if !trace.isEmpty {
                     entry("pitch, fainter where less sure") { x in
                         for i in 0..<6 {
@@ -137,7 +137,7 @@ struct PlotPainter {
     private func draw(_ item: Plot.Panel, in r: Rect) {
         canvas.fill(r, panel)
         switch item {
-        case .spectrogram(let spectrogram, let trace): drawSpectrogram(spectrogram, trace, r)
+        case .spectrogram(let spectrogram, let trace, let notes): drawSpectrogram(spectrogram, trace, notes, r)
         case .notes(let notes, let trace): drawNotes(notes, trace, r)
         case .confidence(let points, let threshold): drawConfidence(points, threshold, r)
         case .level(let points): drawLevel(points, r)
@@ -157,7 +157,7 @@ struct PlotPainter {
         return (min(max((floor / 5).rounded(.down) * 5, high - 80), high - 50), high)
     }
 
-    private func drawSpectrogram(_ spectrogram: Spectrogram, _ trace: [PitchPoint], _ r: Rect) {
+    private func drawSpectrogram(_ spectrogram: Spectrogram, _ trace: [PitchPoint], _ notes: [NoteSpan], _ r: Rect) {
         let rows = Spectrogram.rowCount, columns = spectrogram.columnCount
         let range = levelRange(spectrogram)
         if columns > 0 {
@@ -195,6 +195,16 @@ struct PlotPainter {
             guard at > r.y, at < r.bottom else { continue }
             canvas.hair(y: at, from: r.right, to: r.right + 5, quiet)
             canvas.text("C\(octave)", x: r.right + 9, y: at, size: 12, quiet)
+        }
+        canvas.clipped(to: r) {
+            for item in notes {
+                let left = x(item.start, r), right = max(x(item.end, r), left + 2)
+                let at = y(plot.a4 * exp2(Double(item.key - 69) / 12))
+                let loud = Double(min(max(item.velocity, 1), 127)) / 127
+                canvas.fill(Rect(x: left - 1, y: at - 2.5, width: right - left + 2, height: 5), Ink(0x05050a, alpha: 0.5), radius: 2)
+                canvas.fill(Rect(x: left, y: at - 1.5, width: right - left, height: 3), pitch.alpha(0.45 + 0.55 * loud), radius: 1)
+                canvas.fill(Rect(x: left, y: at - 4, width: 2, height: 8), pitch)
+            }
         }
         drawTrace(trace, r, outlined: true) { y($0) }
     }

@@ -56,8 +56,10 @@ public struct ModelStore: Sendable {
         return model
     }
 
-    /// The pitch tracker's own two, as users know them.
-    private static let shortNames = ["standard": "continuo-pitch-standard", "quick": "continuo-pitch-quick"]
+    /// The pitch tracker's own, as users know them.
+    private static let shortNames = [
+        "standard": "continuo-pitch-standard", "quick": "continuo-pitch-quick", "poly": "continuo-pitch-poly",
+    ]
 
     /// Where a fetched model's weights lie, or would.
     public func path(of name: String) -> String { "\(folder)/\(name).safetensors" }

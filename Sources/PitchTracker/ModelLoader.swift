@@ -78,6 +78,7 @@ final class ModelLoader: FileLoader, @unchecked Sendable {
         case Int32(CONTINUO_PITCH_MODEL_CREPE_TINY.rawValue): next = installed("crepe-tiny")
         case Int32(CONTINUO_PITCH_MODEL_CREPE_FULL.rawValue): next = installed("crepe-full")
         case Int32(CONTINUO_PITCH_MODEL_QUICK.rawValue): next = installed("continuo-pitch-quick")
+        case Int32(CONTINUO_PITCH_MODEL_POLYPHONIC.rawValue): next = installed("continuo-pitch-poly")
         case Int32(CONTINUO_PITCH_MODEL_AUTOMATIC.rawValue): if !file.isEmpty { next = attempt(file) }
         default: break
         }

@@ -18,13 +18,15 @@ public final class PitchAnalyzer {
     ///   - sampleRate: of the sound, Hz.
     ///   - hopMilliseconds: a multiple of 2.5.
     ///   - lowest, highest: range of the fundamental, Hz.
+    ///   - confidence: from which a note begins, of the polyphonic model.
     public init(
-        model: PitchModel, sampleRate: Int, hopMilliseconds: Double = 10, lowest: Float = 31.7, highest: Float = 2006
+        model: PitchModel, sampleRate: Int, hopMilliseconds: Double = 10, lowest: Float = 31.7, highest: Float = 2006,
+        confidence: Float = 0.5
     ) throws(ModelError) {
         let stride = max(model.stride, Int(hopMilliseconds / 2.5 + 0.5))
         engine = try PitchEngine(
             model: model, sampleRate: sampleRate, maximumBatch: model.isBatched ? PitchEngine.longestBatch(stride: stride) : 1)
-        settings = PitchEngine.Settings(stride: stride, lowest: lowest, highest: highest)
+        settings = PitchEngine.Settings(stride: stride, lowest: lowest, highest: highest, confidence: confidence)
         timing = PitchEngine.timing(sampleRate: sampleRate, delay: model.delay, inferenceBudget: 0)
         next = timing.firstFrame
     }

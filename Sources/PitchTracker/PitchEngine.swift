@@ -8,7 +8,7 @@ import Signal
 ///
 /// Sound is resampled to 16 kHz; frame k's time is k · 2.5 ms. CREPE looks at the 1,024 samples (64 ms) centred on it. Continuo's own
 /// network goes in steps of 5 or 10 ms, has a memory, and hears the sound up to its `delay` after that time; every step is taken,
-/// wanted or not. A coarser hop leaves frames out, so the hop may change at any moment while everything stays in place.
+/// wanted or not. The polyphonic one does the same; a frame then tells all notes, and as its pitch the lowest one's. A coarser hop leaves frames out, so the hop may change at any moment while everything stays in place.
 public final class PitchEngine: StreamingEngine {
     public struct Settings: BitwiseCopyable, Sendable {
         /// Every how many base frames one is computed: 1, 2, 4 or 8 for hops of 2.5, 5, 10 and 20 ms.
@@ -16,11 +16,19 @@ public final class PitchEngine: StreamingEngine {
         /// Range of the fundamental, Hz.
         public var lowest: Float
         public var highest: Float
+        /// Of the polyphonic model, whose notes are found here: confidence from which a note begins (0 … 1), and the level under which
+        /// nothing is a note (dBFS).
+        public var confidence: Float
+        public var gate: Float
 
-        public init(stride: Int = 4, lowest: Float = 31.7, highest: Float = 2006) {
+        public init(
+            stride: Int = 4, lowest: Float = 31.7, highest: Float = 2006, confidence: Float = 0.5, gate: Float = -90
+        ) {
             self.stride = stride
             self.lowest = lowest
             self.highest = highest
+            self.confidence = confidence
+            self.gate = gate
         }
     }
 
@@ -28,7 +36,7 @@ public final class PitchEngine: StreamingEngine {
     /// Samples at 16 kHz between base frames.
     public static var baseHop: Int { 40 }
     /// The longest look back of any model.
-    static var window: Int { PitchNetworkWeights.frameLength }
+    static var window: Int { PolyphonicWeights.frameLength }
     /// Half the length over which a frame's level is measured, in samples at 16 kHz.
     private static var levelReach: Int { 256 }
 
@@ -37,9 +45,11 @@ public final class PitchEngine: StreamingEngine {
     public let model: PitchModel?
     private let crepe: CREPE?
     private let own: PitchNetwork?
-    /// Of the own network: the step that comes next, and the last estimate.
+    private let polyphonic: PolyphonicNetwork?
+    /// Of the own networks: the step that comes next, and the last estimate.
     private var nextStep = 0
     private var lastEstimate: PitchNetwork.Estimate?
+    private var chords = ChordDecoder()
     private let resampler: Resampler
     /// The last `capacity` samples at 16 kHz; `signalEnd` counts all samples ever made.
     private let signal: UnsafeMutablePointer<Float>
@@ -48,7 +58,7 @@ public final class PitchEngine: StreamingEngine {
     private static var kept: Int { 8192 }
     /// Most frames, up to 16, that can be computed together: the first one's window must still be there with the last one's.
     static func longestBatch(stride: Int) -> Int {
-        max(1, min(16, 1 + (kept - window - feedPiece) / (stride * baseHop)))
+        max(1, min(16, 1 + (kept - PitchNetworkWeights.frameLength - feedPiece) / (stride * baseHop)))
     }
     /// Samples that a network's memory is given to settle when it begins in mid-stream.
     private static var settling: Int { 4800 }
@@ -72,9 +82,10 @@ public final class PitchEngine: StreamingEngine {
         self.maximumBatch = min(max(1, maximumBatch), 16)
         self.model = model
         switch model?.network {
-        case .crepe(let weights): (crepe, own) = (try CREPE(weights: weights, maximumBatch: self.maximumBatch), nil)
-        case .own(let weights): (crepe, own) = (nil, try PitchNetwork(weights: weights))
-        case nil: (crepe, own) = (nil, nil)
+        case .crepe(let weights): (crepe, own, polyphonic) = (try CREPE(weights: weights, maximumBatch: self.maximumBatch), nil, nil)
+        case .own(let weights): (crepe, own, polyphonic) = (nil, try PitchNetwork(weights: weights), nil)
+        case .polyphonic(let weights): (crepe, own, polyphonic) = (nil, nil, try PolyphonicNetwork(weights: weights))
+        case nil: (crepe, own, polyphonic) = (nil, nil, nil)
         }
         resampler = Resampler(from: sampleRate, to: Self.modelRate)
         signal = allocateZeroed(Float.self, Self.capacity + Self.window)
@@ -158,6 +169,7 @@ public final class PitchEngine: StreamingEngine {
                 result.confidence = estimate.confidence
                 result.onset = estimate.onset
             }
+            if let polyphonic { hear(polyphonic, time, settings, &result) }
             body(result)
         }
     }
@@ -197,15 +209,10 @@ public final class PitchEngine: StreamingEngine {
     /// Takes the network's steps up to that of `time`, and gives its estimate; `nil` where the sound is not there (yet, or any more).
     private func advance(_ network: PitchNetwork, to time: Int, _ settings: Settings) -> PitchNetwork.Estimate? {
         let hop = network.weights.hop, delay = network.weights.delay, length = PitchNetworkWeights.frameLength
-        // The last step at or before that time. A step's frame ends `delay` after its time.
-        let wanted = (time >= 0 ? time : time - hop + 1) / hop
+        let wanted = Self.step(time, hop)
         guard wanted * hop + delay <= signalEnd else { return nil }
-        // The oldest whose frame is still held.
-        let earliest = signalEnd - held + length - delay
-        if nextStep * hop < earliest {
-            // After an overload, or in mid-stream from the beginning: with as much of the past as its memory needs.
+        if isOutOfReach(wanted, hop, delay, length) {
             network.reset()
-            nextStep = max((earliest + hop - 1) / hop, wanted - Self.settling / hop)
             lastEstimate = nil
         }
         while nextStep <= wanted {
@@ -214,6 +221,65 @@ public final class PitchEngine: StreamingEngine {
             nextStep += 1
         }
         return lastEstimate
+    }
+
+    /// The same with the polyphonic network, whose notes go into the frame, with the lowest one's pitch as the frame's.
+    private func hear(_ network: PolyphonicNetwork, _ time: Int, _ settings: Settings, _ result: inout PitchFrame) {
+        let hop = network.weights.hop, delay = network.weights.delay, length = PolyphonicWeights.frameLength
+        let wanted = Self.step(time, hop)
+        guard wanted * hop + delay <= signalEnd else { return }
+        if isOutOfReach(wanted, hop, delay, length) {
+            network.reset()
+            chords = ChordDecoder()
+        }
+        let decoding = Self.decoding(settings)
+        chords.forgetStrikes()
+        while nextStep <= wanted {
+            network.step(signal + (nextStep * hop + delay - length - (signalEnd - held)))
+            chords.advance(
+                onsets: network.onsets.base, notes: network.notes.base, levels: network.levels.base, stride: hop / Self.baseHop,
+                settings: decoding)
+            nextStep += 1
+        }
+        result.isPolyphonic = true
+        result.chord = chords.chord
+        guard result.level > -100 else { return }
+        for p in 0..<PolyphonicWeights.positions {
+            let key = PolyphonicWeights.lowestKey + p
+            guard key >= decoding.lowest, key <= decoding.highest else { continue }
+            result.onset = max(result.onset, network.onsets.base[p])
+            if result.frequency == 0 { result.confidence = max(result.confidence, network.notes.base[p]) }
+            if result.frequency == 0, result.chord.sounds(key) {
+                result.frequency = 440 * cr_exp2((network.pitch(at: p) - 69) / 12)
+                result.confidence = network.notes.base[p]
+            }
+        }
+    }
+
+    /// The polyphonic decoder's settings: a confidence of one half stands for the onset threshold that was found best, and others lie as
+    /// far from it in odds.
+    static func decoding(_ settings: Settings) -> ChordDecoder.Settings {
+        var decoding = ChordDecoder.Settings()
+        let best = decoding.onset / (1 - decoding.onset), asked = max(0.001, min(0.999, settings.confidence))
+        let odds = best * asked / (1 - asked)
+        decoding.onset = odds / (1 + odds)
+        decoding.gate = settings.gate
+        decoding.lowest = max(0, Int(cr_floor(69 + 12 * cr_log2(max(8, settings.lowest) / 440) + 0.5)))
+        decoding.highest = min(127, Int(cr_floor(69 + 12 * cr_log2(max(8, settings.highest) / 440) + 0.5)))
+        return decoding
+    }
+
+    /// The last step at or before that time. A step's frame ends `delay` after its time.
+    private static func step(_ time: Int, _ hop: Int) -> Int { (time >= 0 ? time : time - hop + 1) / hop }
+
+    /// After an overload, or in mid-stream from the beginning, the next step's frame is not held any more: steps then begin anew, with as
+    /// much of the past as a network's memory needs.
+    private func isOutOfReach(_ wanted: Int, _ hop: Int, _ delay: Int, _ length: Int) -> Bool {
+        // The oldest whose frame is still held.
+        let earliest = signalEnd - held + length - delay
+        guard nextStep * hop < earliest else { return false }
+        nextStep = max((earliest + hop - 1) / hop, wanted - Self.settling / hop)
+        return true
     }
 
     public func reset() {
@@ -226,6 +292,11 @@ public final class PitchEngine: StreamingEngine {
             own.reset()
             // The first step that hears anything.
             nextStep = -((own.weights.delay - 1) / own.weights.hop)
+        }
+        if let polyphonic {
+            polyphonic.reset()
+            chords = ChordDecoder()
+            nextStep = -((polyphonic.weights.delay - 1) / polyphonic.weights.hop)
         }
         cr_zero(signal, Self.capacity * MemoryLayout<Float>.stride)
     }

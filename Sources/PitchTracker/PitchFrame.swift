@@ -11,6 +11,9 @@ public struct PitchFrame: BitwiseCopyable, Sendable, Equatable {
     public var level: Float
     /// Probability that a note begins, 0 … 1; below 0 where the model does not tell it (CREPE).
     public var onset: Float = -1
+    /// Whether the model tells several notes at once: then `chord` has all that sound, and the frequency is the lowest one's.
+    public var isPolyphonic = false
+    public var chord = Chord()
 
     public init(index: Int, frequency: Float, confidence: Float, level: Float) {
         self.index = index

@@ -1,22 +1,25 @@
 import CRealtime
 import Neural
 
-/// A network that estimates pitch: CREPE or Continuo's own. Immutable, shared by any number of engines.
+/// A network that estimates pitch: CREPE, Continuo's own, or its polyphonic one. Immutable, shared by any number of engines.
 public final class PitchModel: @unchecked Sendable {
     enum Network {
         case crepe(CREPEWeights)
         case own(PitchNetworkWeights)
+        case polyphonic(PolyphonicWeights)
     }
 
     let network: Network
 
-    /// Reads a model file of either kind; the file says which it is.
+    /// Reads a model file of any kind; the file says which it is.
     ///
     /// - Throws: `ModelError`, whose message names the file and what is wrong with it
     public convenience init(path: String, kernels: Kernels = Kernels()) throws(ModelError) {
         let file = try Safetensors(path: path)
         if PitchNetworkWeights.describes(file) {
             self.init(try PitchNetworkWeights(file: file, kernels: kernels))
+        } else if PolyphonicWeights.describes(file) {
+            self.init(try PolyphonicWeights(file: file, kernels: kernels))
         } else {
             self.init(try CREPEWeights(path: path, kernels: kernels))
         }
@@ -24,12 +27,22 @@ public final class PitchModel: @unchecked Sendable {
 
     public init(_ weights: CREPEWeights) { network = .crepe(weights) }
     public init(_ weights: PitchNetworkWeights) { network = .own(weights) }
+    public init(_ weights: PolyphonicWeights) { network = .polyphonic(weights) }
+
+    /// Whether its frames tell several notes at once (`PitchFrame.chord`).
+    public var isPolyphonic: Bool {
+        switch network {
+        case .polyphonic: return true
+        case .crepe, .own: return false
+        }
+    }
 
     /// Samples at 16 kHz after a frame's time that its estimate has to hear.
     public var delay: Int {
         switch network {
         case .crepe: return CREPE.windowSize / 2
         case .own(let weights): return weights.delay
+        case .polyphonic(let weights): return weights.delay
         }
     }
 
@@ -38,6 +51,7 @@ public final class PitchModel: @unchecked Sendable {
         switch network {
         case .crepe: return 1
         case .own(let weights): return weights.hop / PitchEngine.baseHop
+        case .polyphonic(let weights): return weights.hop / PitchEngine.baseHop
         }
     }
 
@@ -46,6 +60,7 @@ public final class PitchModel: @unchecked Sendable {
         switch network {
         case .crepe(let weights): return weights.capacity == .full ? 0.030 : 0.004
         case .own: return 0.002
+        case .polyphonic: return 0.003
         }
     }
 
@@ -53,7 +68,7 @@ public final class PitchModel: @unchecked Sendable {
     var isBatched: Bool {
         switch network {
         case .crepe: return true
-        case .own: return false
+        case .own, .polyphonic: return false
         }
     }
 }

@@ -15,6 +15,8 @@ final class PitchTrackerCore {
     // MARK: The audio thread's state
 
     private var tracker = NoteTracker()
+    /// What the polyphonic model's notes do; the other has none then, and the other way round.
+    private var chords = ChordTracker()
     private let events: UnsafeMutablePointer<continuo_midi_event>
     private let eventCapacity = 2048
     private var eventCount = 0
@@ -25,10 +27,12 @@ final class PitchTrackerCore {
     private var announcedBendRange: Float = -1
     private var last = PitchFrame(index: 0, frequency: 0, confidence: 0, level: PitchFrame.silence)
     private var wasEnabled = true
+    private var wasPolyphonic = false
     /// Frames of the hop in use whose results came too late, since activation.
     private var lateFrames = 0
-    /// The note that sounded when the plugin was activated anew, or −1: nobody else will end it.
+    /// The notes that sounded when the plugin was activated anew: nobody else will end them.
     private var orphan = -1
+    private var orphans = ChordTracker()
 
     private var pitchVoltage: LinearRamp
     private var gateVoltage: LinearRamp
@@ -82,7 +86,9 @@ final class PitchTrackerCore {
     func activate() {
         stream.reset()
         if tracker.note >= 0 { orphan = tracker.note }
+        if chords.isSounding { orphans = chords }
         tracker = NoteTracker()
+        chords = ChordTracker()
         announcedBendRange = -1
         lateFrames = 0
         gateGap = 0
@@ -108,18 +114,23 @@ final class PitchTrackerCore {
         if count > 0 {
             if orphan >= 0 { send(0x80, UInt8(orphan), 64, 0) }
             orphan = -1
+            if orphans.isSounding {
+                orphans.stop(at: 0)
+                while let event = orphans.next() { send(event, 0) }
+            }
             followSettings(io)
         }
 
         // The input is read whole before any output is written: a host may give one buffer for all of them.
         let settings = PitchEngine.Settings(
-            stride: stride, lowest: clamp(io.pointee.lowest, 20, 2000, 31.7), highest: clamp(io.pointee.highest, 40, 8000, 2006))
+            stride: stride, lowest: clamp(io.pointee.lowest, 20, 2000, 31.7), highest: clamp(io.pointee.highest, 40, 8000, 2006),
+            confidence: tracker.settings.confidence, gate: tracker.settings.gate)
         let input = io.pointee.input
         if let output = io.pointee.output, let input { cr_move(output, input, count * MemoryLayout<Float>.stride) }
         var rendered = 0
         let switchedOff = wasEnabled
         wasEnabled = enabled
-        if switchedOff, !enabled { send(tracker.stop(at: last.index), 0) }
+        if switchedOff, !enabled { silence(0) }
         let freewheeling = io.pointee.freewheeling
         audioStream._withUnsafeGuaranteedRef {
             $0.accept(input, count: count, settings: settings, freewheeling: freewheeling)
@@ -136,12 +147,7 @@ final class PitchTrackerCore {
             }
             guard frame.index != PitchFrame.leftOut else { continue }
             last = frame
-            let before = tracker.note
-            if enabled {
-                let events = tracker.advance(frame, stride: stride)
-                send(events, event.offset)
-                if before >= 0 { if endsNote(events) { gateGap = gateGapLength } }
-            }
+            if enabled { follow(frame, stride, event.offset) }
             aimVoltages()
         }
         renderVoltages(io, rendered, count)
@@ -149,7 +155,7 @@ final class PitchTrackerCore {
         let threshold = tracker.settings.confidence - tracker.settings.hysteresis
         let confidence = last.confidence
         io.pointee.frequency = enabled && confidence >= threshold ? last.frequency : 0
-        io.pointee.note = tracker.pitch
+        io.pointee.note = pitch
         io.pointee.confidence_now = enabled ? last.confidence : 0
         io.pointee.level = last.level
         io.pointee.tracking_delay = Float(Double(audioStream._withUnsafeGuaranteedRef { $0.latency }) * 1000 / sampleRate)
@@ -163,7 +169,7 @@ final class PitchTrackerCore {
 
     /// Asks for the model the control names, and takes note of what was loaded.
     private func followModel(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
-        let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_QUICK.rawValue), io.pointee.model))
+        let model = max(0, min(Int32(CONTINUO_PITCH_MODEL_POLYPHONIC.rawValue), io.pointee.model))
         if model != askedModel {
             askedModel = model
             audioLoader._withUnsafeGuaranteedRef { $0.want(model: model) }
@@ -196,7 +202,7 @@ final class PitchTrackerCore {
     private func followSettings(_ io: UnsafeMutablePointer<continuo_pitch_io>) {
         let newChannel = UInt8(max(1, min(16, io.pointee.midi_channel)) - 1)
         if newChannel != channel {
-            send(tracker.stop(at: last.index), 0)
+            silence(0)
             channel = newChannel
             announcedBendRange = -1
         }
@@ -220,6 +226,44 @@ final class PitchTrackerCore {
 
     private func clamp(_ value: Float, _ low: Float, _ high: Float, _ otherwise: Float) -> Float {
         cr_is_finite(value) ? max(low, min(high, value)) : otherwise
+    }
+
+    // MARK: Notes
+
+    /// The pitch of the readings and voltages, in MIDI keys with fraction: of several notes the lowest one's.
+    private var pitch: Float = 0
+
+    private var isSounding: Bool { tracker.note >= 0 ? true : chords.isSounding }
+
+    /// What follows from a frame, as MIDI at `offset`.
+    private func follow(_ frame: PitchFrame, _ stride: Int, _ offset: Int) {
+        let sounded = isSounding
+        var ended = false
+        if frame.isPolyphonic {
+            // The model has changed: what it does not know of ends, and no bend stays.
+            if tracker.note >= 0 { silence(offset) }
+            if tracker.settings.bendRange > 0, !wasPolyphonic { send(0xE0, 0, 64, offset) }
+            chords.take(frame, stride: stride)
+            while let event = chords.next() {
+                if event.kind == .on { ended = true }
+                send(event, offset)
+            }
+            if frame.frequency > 0 { pitch = 69 + 12 * cr_log2(frame.frequency / tracker.settings.a4) }
+        } else {
+            if chords.isSounding { silence(offset) }
+            let events = tracker.advance(frame, stride: stride)
+            send(events, offset)
+            ended = endsNote(events)
+            pitch = tracker.pitch
+        }
+        wasPolyphonic = frame.isPolyphonic
+        if sounded { if ended { gateGap = gateGapLength } }
+    }
+
+    private func silence(_ offset: Int) {
+        send(tracker.stop(at: last.index), offset)
+        chords.stop(at: last.index)
+        while let event = chords.next() { send(event, offset) }
     }
 
     // MARK: MIDI
@@ -258,12 +302,12 @@ final class PitchTrackerCore {
     // MARK: CV
 
     private func aimVoltages() {
-        let sounding = tracker.note >= 0
+        let sounding = isSounding
         let between = gateGap > 0
         if between { gateVoltage.set(0) } else { gateVoltage.set(sounding ? 10 : 0) }
         levelVoltage.set(wasEnabled ? max(0, min(10, (last.level + 60) / 6)) : 0)
-        guard sounding, tracker.pitch > 0 else { return }
-        let volts = (tracker.pitch - 60) / 12
+        guard sounding, pitch > 0 else { return }
+        let volts = (pitch - 60) / 12
         // A note begins at its pitch; within it the pitch glides.
         let begins = between ? true : gateVoltage.value == 0
         if begins { pitchVoltage.jump(to: volts) } else { pitchVoltage.set(volts) }
@@ -276,7 +320,7 @@ final class PitchTrackerCore {
     }
 
     private func renderVoltages(_ io: UnsafeMutablePointer<continuo_pitch_io>, _ start: Int, _ end: Int) {
-        let sounding = tracker.note >= 0
+        let sounding = isSounding
         if !sounding { gateVoltage.set(0) }
         if !wasEnabled { gateVoltage.set(0) }
         let open = wasEnabled ? sounding : false

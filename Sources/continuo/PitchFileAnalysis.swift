@@ -3,7 +3,8 @@ import Media
 import Neural
 import PitchTracker
 
-/// A recording run through the pitch engine and the note tracker: frames, notes, and the MIDI that the plugin would send.
+/// A recording run through the pitch engine and the note tracker: frames, notes, and the MIDI that the plugin would send. With the
+/// polyphonic model notes may sound together, and a frame's pitch is the lowest one's.
 final class PitchFileAnalysis {
     struct Settings {
         /// A multiple of 2.5.
@@ -24,10 +25,15 @@ final class PitchFileAnalysis {
     /// Seconds that were read.
     var duration: Double { Double(reader.position) / reader.sampleRate }
 
+    /// Whether the model tells several notes at once.
+    let isPolyphonic: Bool
+
     private let analyzer: PitchAnalyzer
     private var tracker = NoteTracker()
+    private var chords = ChordTracker()
     private let stride: Int
-    private var sounding: NoteSpan?
+    /// By key.
+    private var sounding: [UInt8: NoteSpan] = [:]
     private var lastIndex = 0
 
     /// - Throws: `CommandFailure` where the engine cannot work at the recording's rate, or memory is short.
@@ -37,13 +43,15 @@ final class PitchFileAnalysis {
         do throws(ModelError) {
             analyzer = try PitchAnalyzer(
                 model: model, sampleRate: Int(reader.sampleRate), hopMilliseconds: settings.hopMilliseconds,
-                lowest: settings.lowest, highest: settings.highest)
+                lowest: settings.lowest, highest: settings.highest, confidence: settings.confidence)
         } catch {
             throw CommandFailure("\(reader.path): \(error.message)")
         }
+        isPolyphonic = model.isPolyphonic
         stride = max(model.stride, Int((settings.hopMilliseconds / 2.5).rounded()))
         tracker.settings.confidence = settings.confidence
         tracker.settings.a4 = settings.a4
+        guard !isPolyphonic else { return }
         let range = UInt8(tracker.settings.bendRange)
         // RPN 0: the bend range, in semitones and cents.
         for (controller, value) in [(101, 0), (100, 0), (6, range), (38, 0)] as [(UInt8, UInt8)] {
@@ -65,7 +73,12 @@ final class PitchFileAnalysis {
                 time: next.time, frequency: next.frequency, confidence: next.confidence, level: next.level)
             points.append(point)
             lastIndex = next.index
-            accept(tracker.advance(next, stride: stride))
+            if isPolyphonic {
+                chords.take(next, stride: stride)
+                acceptChords()
+            } else {
+                accept(tracker.advance(next, stride: stride))
+            }
             guard failure == nil else { return }
             do throws(MediaError) { try frame(point) } catch { failure = error }
         }
@@ -75,28 +88,38 @@ final class PitchFileAnalysis {
             if let failure { throw failure }
         }
         analyzer.finish(take)
-        accept(tracker.stop(at: lastIndex + stride))
+        if isPolyphonic {
+            chords.stop(at: lastIndex + stride)
+            acceptChords()
+            notes.sort { ($0.start, $0.key) < ($1.start, $1.key) }
+        } else {
+            accept(tracker.stop(at: lastIndex + stride))
+        }
         if let failure { throw failure }
     }
 
     private func accept(_ events: NoteEvents) {
-        for index in 0..<events.count {
-            let event = events[index]
-            let time = PitchFrame(index: event.frame, frequency: 0, confidence: 0, level: 0).time
-            switch event.kind {
-            case .on:
-                sounding = NoteSpan(start: time, end: time, key: Int(event.note), velocity: Int(event.velocity))
-                midi.append((time, .noteOn(channel: 0, key: event.note, velocity: event.velocity)))
-            case .off:
-                if var note = sounding {
-                    note.end = max(note.start, time)
-                    notes.append(note)
-                }
-                sounding = nil
-                midi.append((time, .noteOff(channel: 0, key: event.note, velocity: 64)))
-            case .bend:
-                midi.append((time, .pitchBend(channel: 0, value: Int16(event.bend) - 8192)))
+        for index in 0..<events.count { accept(events[index]) }
+    }
+
+    private func acceptChords() {
+        while let event = chords.next() { accept(event) }
+    }
+
+    private func accept(_ event: NoteEvent) {
+        let time = PitchFrame(index: event.frame, frequency: 0, confidence: 0, level: 0).time
+        switch event.kind {
+        case .on:
+            sounding[event.note] = NoteSpan(start: time, end: time, key: Int(event.note), velocity: Int(event.velocity))
+            midi.append((time, .noteOn(channel: 0, key: event.note, velocity: event.velocity)))
+        case .off:
+            if var note = sounding.removeValue(forKey: event.note) {
+                note.end = max(note.start, time)
+                notes.append(note)
             }
+            midi.append((time, .noteOff(channel: 0, key: event.note, velocity: 64)))
+        case .bend:
+            midi.append((time, .pitchBend(channel: 0, value: Int16(event.bend) - 8192)))
         }
     }
 }

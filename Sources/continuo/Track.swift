@@ -22,6 +22,9 @@ struct Track: ParsableCommand {
             plot   spectrogram with the f0 over it, notes, confidence, level; PNG
             JSON   one object a recording: its range and its notes
 
+            With --poly several notes at once are heard, as guitars and keys play them:
+            MIDI, plot and JSON give them all (E1 to D#7), the CSV follows the lowest.
+
             With one recording, --csv, --midi and --plot name a file, or a folder for a
             file of the recording's name. With several they name folders, which are made.
 
@@ -30,6 +33,7 @@ struct Track: ParsableCommand {
               continuo track solo.flac --midi solo.mid --plot solo.png
               continuo track flute.ogg --model crepe-full --hop-ms 5 > flute.csv
               continuo track scat.wav --model quick --hop-ms 5 --midi scat.mid
+              continuo track guitar.wav --poly --midi guitar.mid --plot guitar.png
               continuo track takes/*.wav --csv pitch/ --plot pitch/
               continuo track bass.wav --lowest 35 --highest 400 --json | jq '.[0].notes'
             """)
@@ -38,12 +42,15 @@ struct Track: ParsableCommand {
     var inputs: [String]
 
     @Option(
-        name: .shortAndLong, help: ArgumentHelp("standard, quick, crepe-tiny, crepe-full, or a path.", valueName: "model"))
+        name: .shortAndLong, help: ArgumentHelp("standard, quick, poly, crepe-tiny, crepe-full, or a path.", valueName: "model"))
     var model = "standard"
+
+    @Flag(help: "Hear several notes at once (the model poly).")
+    var poly = false
 
     @Option(
         help: ArgumentHelp(
-            "Time between frames: a multiple of 2.5, up to 100; at least 10 with standard, 5 with quick.", valueName: "ms"))
+            "Time between frames: a multiple of 2.5, up to 100; at least 10 with standard and poly, 5 with quick.", valueName: "ms"))
     var hopMs = 10.0
 
     @Option(help: ArgumentHelp("Write frames as CSV; - is standard output.", valueName: "file"))
@@ -83,6 +90,9 @@ struct Track: ParsableCommand {
         }
         guard (0...1).contains(confidence) else { throw ValidationError("--confidence takes 0 to 1") }
         guard (220...880).contains(a4) else { throw ValidationError("--a4 takes 220 to 880 Hz") }
+        if poly && !["standard", "poly"].contains(model) && !model.contains("/") && !model.hasSuffix(".safetensors") {
+            throw ValidationError("--poly has a model of its own: leave out --model \(model)")
+        }
         if json && csv == "-" { throw ValidationError("--json and --csv - cannot both have standard output") }
         for (option, value) in [("--csv", csv), ("--midi", midi), ("--plot", plot)] where value == "" {
             throw ValidationError("\(option) needs a name")
@@ -99,13 +109,14 @@ struct Track: ParsableCommand {
                 throw CommandFailure("cannot make the folder \(folder): \(error.localizedDescription)")
             }
         }
-        let path = try ModelStore.standard().locate(model)
+        let path = try ModelStore.standard().locate(modelName)
         let network: PitchModel
         do throws(ModelError) {
             network = try PitchModel(path: path)
         } catch {
             throw CommandFailure(error.message)
         }
+        guard !poly || network.isPolyphonic else { throw CommandFailure("\(path) tells one note at a time, not several") }
 
         var settings = PitchFileAnalysis.Settings()
         settings.hopMilliseconds = hopMs
@@ -125,6 +136,8 @@ struct Track: ParsableCommand {
         if json { Console.print(try Console.json(summaries)) }
         if failures > 0 { throw CommandFailure("\(failures) of \(jobs.count) recordings could not be tracked") }
     }
+
+    private var modelName: String { poly && model == "standard" ? "poly" : model }
 
     // MARK: Which file goes where
 
@@ -229,17 +242,20 @@ struct Track: ParsableCommand {
             try MIDIFile(name: name, events: analysis.midi).write(to: path)
         }
         let summary = TrackSummary(
-            job: job, analysis: analysis, model: model,
+            job: job, analysis: analysis, model: modelName,
             speed: analysis.duration / max(1e-9, seconds(ContinuousClock.now - start)))
         if let path = job.plot, let spectrogram {
             spectrogram.finish()
             var picture = Plot(
                 title: URL(fileURLWithPath: job.input).lastPathComponent, subtitle: summary.subtitle,
                 duration: analysis.duration, a4: Double(a4))
-            picture.panels = [
-                .spectrogram(spectrogram, trace: analysis.points), .notes(analysis.notes, trace: analysis.points),
-                .confidence(analysis.points, threshold: confidence), .level(analysis.points),
-            ]
+            picture.panels =
+                analysis.isPolyphonic
+                ? [.spectrogram(spectrogram, trace: [], notes: analysis.notes), .notes(analysis.notes, trace: []), .level(analysis.points)]
+                : [
+                    .spectrogram(spectrogram, trace: analysis.points), .notes(analysis.notes, trace: analysis.points),
+                    .confidence(analysis.points, threshold: confidence), .level(analysis.points),
+                ]
             try picture.write(to: path)
         }
         bar.finish()

@@ -32,11 +32,14 @@ struct TrackSummary: Encodable {
     /// The files that were written.
     let written: [String]
 
+    /// Most notes that sound at once, where the model tells more than one.
+    let polyphony: Int?
+
     private let a4: Double
 
     private enum CodingKeys: String, CodingKey {
         case file, duration, sampleRate, channels, format, model, hopMilliseconds, frames, voiced, lowest, highest
-        case median, notes, speed, written
+        case median, polyphony, notes, speed, written
     }
 
     init(job: Track.Job, analysis: PitchFileAnalysis, model: String, speed: Double) {
@@ -67,10 +70,27 @@ struct TrackSummary: Encodable {
         self.speed = rounded(speed, 10)
         written = [job.csv, job.midi, job.plot].compactMap { $0 == "-" ? nil : $0 }
         a4 = Double(analysis.settings.a4)
+        polyphony = analysis.isPolyphonic ? Self.mostAtOnce(analysis.notes) : nil
+    }
+
+    private static func mostAtOnce(_ notes: [NoteSpan]) -> Int {
+        // Ends before beginnings of the same moment.
+        let changes = (notes.map { ($0.start, 1) } + notes.map { ($0.end, -1) }).sorted { $0 < $1 }
+        var now = 0, most = 0
+        for (_, change) in changes {
+            now += change
+            most = max(most, now)
+        }
+        return most
     }
 
     /// What is known of the pitch, in one phrase.
     private var finding: String {
+        if let polyphony {
+            guard let low = notes.map(\.key).min(), let high = notes.map(\.key).max() else { return "no notes" }
+            let range = "\(NoteSpan.name(key: low)) to \(NoteSpan.name(key: high))"
+            return "\(notes.count) \(notes.count == 1 ? "note" : "notes"), \(range), up to \(polyphony) at once"
+        }
         guard let lowest, let highest else { return "no sure pitch" }
         let share = "\(Int((voiced * 100).rounded())) % voiced"
         let range = "\(hertz(lowest)) to \(hertz(highest)) Hz (\(name(lowest)) to \(name(highest)))"

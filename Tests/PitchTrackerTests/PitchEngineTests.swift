@@ -22,7 +22,7 @@ import Testing
     @Test(arguments: [
         (44_100, 1, "crepe-tiny"), (48_000, 4, "crepe-tiny"), (96_000, 2, "crepe-tiny"), (192_000, 8, "crepe-tiny"),
         (44_100, 4, "continuo-pitch-standard"), (192_000, 8, "continuo-pitch-standard"), (48_000, 2, "continuo-pitch-quick"),
-        (96_000, 4, "continuo-pitch-quick"),
+        (96_000, 4, "continuo-pitch-quick"), (44_100, 4, "continuo-pitch-poly"), (96_000, 8, "continuo-pitch-poly"),
     ])
     func streamingEqualsOffline(rate: Int, stride: Int, name: String) throws {
         let model = try Weights.load(name)

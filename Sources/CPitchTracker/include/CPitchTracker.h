@@ -19,6 +19,7 @@ typedef enum {
     CONTINUO_PITCH_MODEL_CREPE_FULL = 2,
     CONTINUO_PITCH_MODEL_STANDARD = 3,
     CONTINUO_PITCH_MODEL_QUICK = 4,
+    CONTINUO_PITCH_MODEL_POLYPHONIC = 5,  ///< several notes at once
 } continuo_pitch_model;
 
 /// What the tracker is doing about its model.
@@ -61,7 +62,7 @@ typedef struct {
     int32_t midi_channel;  ///< 1 … 16
 
     // Readings at the block's end.
-    float frequency;       ///< Hz, 0: unvoiced
+    float frequency;       ///< Hz, 0: unvoiced; the lowest note's where several sound
     float note;            ///< MIDI note number with fraction; holds the last
     float confidence_now;  ///< 0 … 1
     float level;           ///< dBFS

@@ -1,6 +1,6 @@
 """Makes the training data of the polyphonic network: clips of 40 s as quantised spectra, with their notes.
 
-    python data.py --output work/data [--clips 400] [--worker 0 --workers 1]
+    python data.py --output work/data [--first 0] [--clips 400] [--worker 0 --workers 1]
 
 Clip i is made from seed i alone, so this resumes where it was interrupted and can be divided among workers. Each is an
 .npz with
@@ -242,13 +242,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--clips", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     player = fluid.Player(2 * RATE, 16, fonts=TRAINING_FONTS)
     table = instruments(player, arguments.output.parent / "instruments.json")
-    for seed in range(arguments.worker, arguments.clips, arguments.workers):
+    for seed in range(arguments.first + arguments.worker, arguments.first + arguments.clips, arguments.workers):
         path = arguments.output / f"{seed:05d}.npz"
         if path.exists():
             continue

@@ -4,14 +4,15 @@
 
 A SYSTEM is `continuo` (the program's `track --poly`), `continuo:MODEL.safetensors`, `checkpoint:RUN/last.pt`, or
 `basic-pitch` (PyPI's 0.4.0 by ONNX Runtime, with its own settings). Prints F1 of notes (onset ± 50 ms, key right), with
-offsets too, precision, recall, over all, pianos and guitars, with 95 % bootstrap intervals over pieces; and the speed in
-one thread. What a system found is kept in work/found/SYSTEM, except for checkpoints.
+offsets too, precision, recall, over all, pianos and guitars, with 95 % bootstrap intervals over pieces; and the speed: sound
+a second of processor time, with one thread, reading the file and all. What a system found is kept in work/found/SYSTEM, except for checkpoints.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import time
@@ -31,9 +32,11 @@ HERE = pathlib.Path(__file__).parent
 def continuo(model, program):
     def run(path):
         command = [program, "track", str(path), "--model", model, "--json", "--quiet"]
+        began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found = json.loads(done.stdout)[0]
-        return [(n["start"], n["end"], n["key"], n["velocity"]) for n in found["notes"]], found["duration"] / found["speed"]
+        took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began
+        return [(n["start"], n["end"], n["key"], n["velocity"]) for n in found["notes"]], took
     return run
 
 

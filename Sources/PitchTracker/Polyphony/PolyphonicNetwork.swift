@@ -1,0 +1,191 @@
+import CRealtime
+import Neural
+
+/// The polyphonic network (models/continuo-pitch-poly.md): hop by hop from sound at 16 kHz to what each of 72 semitones does.
+///
+/// The harmonically stacked spectra go through a convolution along frequency and five residual blocks that look back in time, three of
+/// which also look at the octaves and twelfths around. The state is all that an instance remembers; one thread at a time.
+final class PolyphonicNetwork {
+    let weights: PolyphonicWeights
+    private let features: PolyphonicFeatures
+    /// [position, channel], with a row of zeros before and after (the heads' padding).
+    private let hidden: FloatBuffer
+    private let spread: FloatBuffer
+    private let other: FloatBuffer
+    private let wide: FloatBuffer
+    private let narrow: FloatBuffer
+    private let noBias: FloatBuffer
+    private let levelBias: FloatBuffer
+    private let outputs: FloatBuffer
+    /// Each position's probability that a note begins, and that one sounds; and the level of the note alone in dB.
+    let onsets: FloatBuffer
+    let notes: FloatBuffer
+    let levels: FloatBuffer
+
+    // The state: each block's last 2·dilation inputs and the newest as a ring of [frame, position, channel]. Positions are padded with
+    // zeros to a multiple of 19.
+    private let pasts: [FloatBuffer]
+    private var turn = 0
+
+    private var positions: Int { PolyphonicWeights.positions }
+    private var width: Int { PolyphonicWeights.width }
+    private static var padding: Int { 4 }
+    private var frameSize: Int { (positions + Self.padding) * width }
+
+    init(weights: PolyphonicWeights) throws(ModelError) {
+        let positions = PolyphonicWeights.positions, width = PolyphonicWeights.width
+        let size = (positions + Self.padding) * width
+        self.weights = weights
+        features = try PolyphonicFeatures(weights)
+        hidden = try FloatBuffer(count: (positions + 2) * width)
+        spread = try FloatBuffer(count: size)
+        other = try FloatBuffer(count: size)
+        wide = try FloatBuffer(count: positions * PolyphonicWeights.expansion)
+        narrow = try FloatBuffer(count: size)
+        noBias = try FloatBuffer(count: 19 * width)
+        levelBias = try FloatBuffer(count: width)
+        outputs = try FloatBuffer(count: positions * 16)
+        onsets = try FloatBuffer(count: positions)
+        notes = try FloatBuffer(count: positions)
+        levels = try FloatBuffer(count: positions)
+        var pasts: [FloatBuffer] = []
+        for block in weights.blocks { pasts.append(try FloatBuffer(count: (2 * block.dilation + 1) * size)) }
+        self.pasts = pasts
+    }
+
+    /// Back to before the first frame.
+    func reset() {
+        for past in pasts { cr_zero(past.base, past.count * MemoryLayout<Float>.stride) }
+        turn = 0
+    }
+
+    /// One frame, and the state moves on by a hop.
+    ///
+    /// - Parameter samples: the newest 4,096 at 16 kHz; silence where there were none yet
+    func step(_ samples: UnsafePointer<Float>) {
+        features.compute(samples)
+        run()
+        for p in 0..<positions {
+            let row = outputs.base + 16 * p
+            onsets.base[p] = Self.sigmoid(row[0])
+            notes.base[p] = Self.sigmoid(row[1])
+            levels.base[p] = 20 * row[2]
+        }
+    }
+
+    /// The pitch at a position in MIDI keys with fraction: the mean of the contour bins within two of the semitone's middle, weighted by
+    /// their probabilities.
+    func pitch(at position: Int) -> Float {
+        var weight: Float = 1e-9, sum: Float = 0
+        for i in -1...3 {
+            let bin = 3 * position + i
+            guard bin >= 0, bin < PolyphonicWeights.pitchBins else { continue }
+            let probability = Self.sigmoid(outputs.base[16 * (bin / 3) + 3 + bin % 3])
+            weight += probability
+            sum += probability * Float(i - 1)
+        }
+        return Float(PolyphonicWeights.lowestKey + position) + sum / weight / 3
+    }
+
+    /// What the last step computed on its way.
+    func copyInsides() -> PolyphonicSteps.Insides {
+        let channels = PolyphonicWeights.channels, bins = PolyphonicWeights.pitchBins, heads = PolyphonicWeights.heads
+        var seen = [Float](repeating: 0, count: channels * bins)
+        for channel in 0..<channels {
+            for bin in 0..<bins { seen[channel * bins + bin] = features.stacked.base[(bin + 1) * channels + channel] }
+        }
+        var told = [Float](repeating: 0, count: heads * positions)
+        for head in 0..<heads {
+            for p in 0..<positions { told[head * positions + p] = outputs.base[16 * p + head] }
+        }
+        return PolyphonicSteps.Insides(
+            features: seen, levels: [features.levels.0, features.levels.1, features.levels.2], heads: told)
+    }
+
+    private func run() {
+        let kernels = weights.kernels, count = positions * width
+        let h = hidden.base + width
+        weights.stem.forward(features.stacked.base, h, positions: positions)
+        let level = features.levels, loud = weights.loud.base
+        for channel in 0..<width {
+            levelBias.base[channel] =
+                level.0 * loud[channel] + level.1 * loud[width + channel] + level.2 * loud[2 * width + channel]
+        }
+        for p in 0..<positions {
+            for channel in 0..<width { h[p * width + channel] += levelBias.base[channel] }
+        }
+        Activation.relu.forward(h, h, count: count, kernels: kernels)
+        for (block, past) in zip(weights.blocks, pasts) {
+            let frames = 2 * block.dilation + 1
+            let newest = past.base + turn % frames * frameSize
+            newest.update(from: h, count: count)
+            let oldest = past.base + (turn + 1) % frames * frameSize
+            let middle = past.base + (turn + 1 + block.dilation) % frames * frameSize
+            convolve(block, oldest, middle, newest)
+            block.widen.forward(spread.base, inputStride: width, wide.base, rows: positions)
+            Activation.relu.forward(wide.base, wide.base, count: positions * block.widen.outputStride, kernels: kernels)
+            block.narrow.forward(wide.base, inputStride: block.widen.outputStride, narrow.base, rows: positions)
+            for i in 0..<count { h[i] += narrow.base[i] }
+        }
+        Activation.relu.forward(h, h, count: count, kernels: kernels)
+        turn += 1
+        if turn == Self.cycle { turn = 0 }
+        weights.heads.forward(hidden.base, outputs.base, positions: positions)
+    }
+
+    /// A multiple of all blocks' frames (3, 5, 9, 17), so that the turn need not grow for ever.
+    private static var cycle: Int { 765 }
+
+    /// Depthwise: three frames by five positions, and in some blocks the octaves and twelfths of the newest.
+    private func convolve(
+        _ block: PolyphonicWeights.Block, _ oldest: UnsafePointer<Float>, _ middle: UnsafePointer<Float>,
+        _ newest: UnsafePointer<Float>
+    ) {
+        let kernels = weights.kernels, taps = UnsafePointer(block.depthwise.base), row = 5 * width, count = positions * width
+        func add(
+            _ frame: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
+            _ output: UnsafeMutablePointer<Float>
+        ) {
+            kernels.convolveDepthwise(
+                rows: positions, blocks: width / 16, taps: 5, stride: width, input: frame, weights: weights, bias: bias,
+                output: output)
+        }
+        add(oldest, taps, block.bias.values.baseAddress!, spread.base)
+        add(middle, taps + row, noBias.base, other.base)
+        add(newest, taps + 2 * row, noBias.base, narrow.base)
+        for i in 0..<count { spread.base[i] += other.base[i] + narrow.base[i] }
+        guard let octaves = block.octaves, let twelfths = block.twelfths else { return }
+        // Twelve (nineteen) positions taken as one wide row, the next row is an octave (a twelfth) higher.
+        kernels.convolveDepthwise(
+            rows: 6, blocks: 12 * width / 16, taps: 5, stride: 12 * width, input: newest, weights: octaves.base, bias: noBias.base,
+            output: other.base)
+        kernels.convolveDepthwise(
+            rows: 4, blocks: 19 * width / 16, taps: 3, stride: 19 * width, input: newest, weights: twelfths.base, bias: noBias.base,
+            output: narrow.base)
+        for i in 0..<count { spread.base[i] += other.base[i] + narrow.base[i] }
+    }
+
+    private static func sigmoid(_ x: Float) -> Float { 1 / (1 + cr_exp(-x)) }
+}
+
+/// The network step by step with all that it computes on its way, for comparison with a reference.
+package final class PolyphonicSteps {
+    package struct Insides {
+        /// [17, 216]
+        package var features: [Float]
+        package var levels: [Float]
+        /// [6, 72]
+        package var heads: [Float]
+    }
+
+    private let network: PolyphonicNetwork
+
+    package init(weights: PolyphonicWeights) throws(ModelError) { network = try PolyphonicNetwork(weights: weights) }
+    package func reset() { network.reset() }
+
+    /// - Parameter samples: 4,096
+    package func step(_ samples: [Float]) -> Insides {
+        network.step(samples)
+        return network.copyInsides()
+    }
+}
