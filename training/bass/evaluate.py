@@ -7,7 +7,7 @@
 Songs are played in takes of 256 frames (12.3 s); clips are 5 s. Intervals: 95 %, bootstrap over clips. The beat is known to
 the model unless --no-beat; the chords are those that the mix encoder hears, unless --chords. The first test songs, which
 training and choices looked at, are left out. Parts: the autoencoder; the baselines, which no model plays; the model, with its own mix
-and with another song's, and the regressor; diversity, of 40 songs' four real lines and of four seeds'; spread, what guidance does to the latents.
+and with another song's, what its flow takes for the mean (at t = 1 it is taught as a regression), and the regressor; diversity, of 40 songs' four real lines and of four seeds'; spread, what guidance does to the latents.
 Prints, and writes OUTPUT/results.json, of which parts that are not asked for stay.
 """
 
@@ -31,7 +31,7 @@ from autoencoder import LATENTS, STEPS
 from dataset import SILENT
 from decoding import STEP
 
-PARTS = ("autoencoder", "baselines", "model", "diversity", "spread")
+PARTS = ("autoencoder", "baselines", "model", "regressor", "diversity", "spread")
 FRAMES = 256
 CLIP = int(5 / STEP)
 
@@ -92,18 +92,28 @@ def held_out_songs(folder, kinds, limit=None):
 
 
 @torch.no_grad()
-def generated_latents(model, song, how, other=None, seed=1, frames=None):
+def generated_latents(model, song, how, other=None, seed=1, frames=None, style=None):
     """The model's latents [1, T, 24], take by take."""
     frames = frames or song.frames
     c = model.hear_chords(conditions(song, other or song, frames, how["beats"], how["chords"]))
     noise = torch.randn(1, frames, LATENTS, generator=torch.Generator().manual_seed(seed))
     return torch.cat([sampling.sample(model, c.map(lambda x: x[:, a: a + FRAMES]), noise[:, a: a + FRAMES], how["steps"], how["guidance"],
-                                      distilled=how["distilled"]) for a in range(0, max(1, frames - 12), FRAMES)], 1)
+                                      style=style, distilled=how["distilled"]) for a in range(0, max(1, frames - 12), FRAMES)], 1)
 
 
 def generated(model, coder, song, how, other=None, seed=1):
     """The model's line."""
     return from_latents(coder, generated_latents(model, song, how, other, seed))
+
+
+@torch.no_grad()
+def mean_latents(model, song, frames=None):
+    """What the flow takes for the mean of all lines [1, T, 24], take by take: its estimate from noise alone, in one evaluation."""
+    frames = frames or song.frames
+    c = model.hear_chords(conditions(song, song, frames, True, False))
+    noise = torch.randn(1, frames, LATENTS, generator=torch.Generator().manual_seed(1))
+    return torch.cat([sampling.sample(model, c.map(lambda x: x[:, a: a + FRAMES]), noise[:, a: a + FRAMES], 1, 1.0)
+                      for a in range(0, max(1, frames - 12), FRAMES)], 1)
 
 
 @torch.no_grad()
@@ -275,6 +285,8 @@ def main():
                    "true through the autoencoder": lambda i, s: through_autoencoder(coder, s)}
     if "model" in arguments.parts and model:
         makers |= {"model": lambda i, s: generated(model, coder, s, how), "model, shuffled mix": lambda i, s: generated(model, coder, s, how, other(i))}
+    if "regressor" in arguments.parts and model:
+        makers["the flow's mean"] = lambda i, s: from_latents(coder, mean_latents(model, s))
         if arguments.regressor:
             regressor = load_generator(arguments.regressor)
             makers["regressor"] = lambda i, s: from_latents(coder, regressed_latents(regressor, s))

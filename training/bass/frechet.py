@@ -6,8 +6,9 @@ of the same decoder when the latents are a true line's.
 
 Each second of sound is a point, in the 32 numbers of embedding.py and, as a cross-check, in the means and deviations of 13
 cepstral coefficients (cosines of the 32 mel bands in dB). The reference is the songs' other lines by their other bass, so that no
-set holds what the reference holds; the ceiling is line 0 by the first bass through the autoencoder, and "rendered" the same without it. Points are kept in OUTPUT, named
-after the weights they come from, so that only what is missing is made. Intervals: 95 %, bootstrap over songs. Prints and writes OUTPUT/results.json.
+set holds what the reference holds; the ceiling is line 0 by the first bass through the autoencoder, and "rendered" the same without
+it; "model, styled" has the timbres of basses of training songs. Points are kept in OUTPUT, named after the weights they come from,
+so that only what is missing is made. Intervals: 95 %, bootstrap over songs. Prints and writes OUTPUT/results.json.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import evaluate
 import export
 import frontend
 import resynthesis
+from autoencoder import LINE
 from embedding import FRAMES
 
 QUIET = -50.0  # dB, power of the mel bands: seconds below it are nobody's sound
@@ -80,14 +82,24 @@ def main():
     def encoded(song, frames):
         with torch.no_grad():
             return coder.encode(torch.from_numpy(stored(song, 0, 0, None))[None])
+    training = dataset.songs(arguments.data, "train", 300)
+
+    def styled(song, frames):
+        """The model's line by the timbre of a training song's bass, drawn by chance."""
+        rng = np.random.default_rng(zlib.crc32(song.name.encode()))
+        other = training[int(rng.integers(len(training)))]
+        with torch.no_grad():
+            timbre = coder.encode(torch.from_numpy(stored(other, 0, int(rng.integers(other.sounds)), None))[None])[0, :, LINE:].mean(0)
+        return sounded(evaluate.generated_latents(model, song, how, frames=frames, style=timbre), frames)
     makers = {"reference": lambda song, frames: np.concatenate([stored(song, n, 1, frames // FRAMES * FRAMES) for n in range(1, song.lines)]),
               "rendered": lambda song, frames: stored(song, 0, 0, frames),
               "autoencoder": lambda song, frames: sounded(encoded(song, frames), frames),
-              "model": lambda song, frames: sounded(evaluate.generated_latents(model, song, how, frames=frames), frames)}
+              "model": lambda song, frames: sounded(evaluate.generated_latents(model, song, how, frames=frames), frames),
+              "model, styled": styled}
     if regressor:
         makers["regressor"] = lambda song, frames: sounded(evaluate.regressed_latents(regressor, song, frames=frames), frames)
     sources = {"reference": (), "rendered": (), "autoencoder": (arguments.autoencoder,), "model": (arguments.autoencoder, arguments.generator),
-               "regressor": (arguments.autoencoder, arguments.regressor)}
+               "model, styled": (arguments.autoencoder, arguments.generator), "regressor": (arguments.autoencoder, arguments.regressor)}
     results, made = {}, {}
     for name, make in makers.items():
         for kind in arguments.kinds:
@@ -110,8 +122,11 @@ def main():
             def distance(name, rows):
                 return frechet(np.concatenate([every[name][i][which] for i in rows]), np.concatenate([every["reference"][i][which] for i in rows]))
             line = dict(seconds=sum(len(p[0]) for p in every["model"]), **{name: distance(name, np.arange(count)) for name in makers if name != "reference"})
-            ratios = [distance("model", r) / distance("autoencoder", r) for r in np.random.default_rng(1).integers(count, size=(100, count))]
-            line |= dict(ratio=line["model"] / line["autoencoder"], interval=np.percentile(ratios, [2.5, 97.5]).tolist())
+            draws = np.random.default_rng(1).integers(count, size=(60, count))
+            ceilings = [distance("autoencoder", r) for r in draws]
+            for name in ("model", "model, styled"):
+                ratios = [distance(name, r) / ceiling for r, ceiling in zip(draws, ceilings)]
+                line[f"{name}: ratio"] = [line[name] / line["autoencoder"], *np.percentile(ratios, [2.5, 97.5])]
             results[f"{label}, {space}"] = line
             print(label, space, {k: np.round(v, 3).tolist() for k, v in line.items()}, flush=True)
     (arguments.output / "results.json").write_text(json.dumps(results, indent=1))
