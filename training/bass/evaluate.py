@@ -6,9 +6,10 @@
 
 Songs are played in takes of 256 frames (12.3 s); clips are 5 s. Intervals: 95 %, bootstrap over clips. The beat is known to
 the model unless --no-beat; the chords are those that the mix encoder hears, unless --chords. The first test songs, which
-training and choices looked at, are left out. Parts: the autoencoder; the baselines, which no model plays; the model, with its own mix
-and with another song's, what its flow takes for the mean (at t = 1 it is taught as a regression), and the regressor; diversity, of 40 songs' four real lines and of four seeds'; spread, what guidance does to the latents.
-Prints, and writes OUTPUT/results.json, of which parts that are not asked for stay.
+training and choices looked at, are left out. Parts: the autoencoder; the baselines, which no model plays; the model, with its
+own mix and with another song's; the regressor, and what the flow takes for the mean (at t = 1 it is taught as a regression);
+diversity, of 40 songs' four real lines and of four seeds'; spread, what guidance does to the latents. Prints, and writes
+OUTPUT/results.json, of which parts that are not asked for stay.
 """
 
 import argparse
