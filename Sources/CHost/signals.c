@@ -24,17 +24,20 @@ void ch_signals_catch(cr_semaphore* wake) {
     memset(&action, 0, sizeof(action));
     action.sa_handler = handle_signal;
     sigemptyset(&action.sa_mask);
-    sigset_t all;
-    sigemptyset(&all);
     for (int i = 0; i < 3; ++i) {
         sigaction(caught[i], &action, &previous[i]);
         // nohup's wish stands: a terminal that closes is not to end the music.
         if (caught[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) sigaction(caught[i], &previous[i], NULL);
-        sigaddset(&all, caught[i]);
     }
-    // Who started us may have left them blocked.
-    pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+    ch_signals_unblock();
     signal(SIGPIPE, SIG_IGN);
+}
+
+void ch_signals_unblock(void) {
+    sigset_t all;
+    sigemptyset(&all);
+    for (int i = 0; i < 3; ++i) sigaddset(&all, caught[i]);
+    pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
 void ch_signals_release(void) {

@@ -153,8 +153,22 @@ public final class Graph {
 
     /// From now on a process thread runs it (or no more): plans are handed over instead of put in place.
     func setRunning(_ isRunning: Bool) {
+        if isRunning == self.isRunning { return }
         self.isRunning = isRunning
-        if !isRunning { advance() }
+        if isRunning { return }
+        // Whatever was on its way will not be taken any more.
+        _ = ch_exchange_pointer(&process.pointee.pendingPlan, nil)
+        let gone = retired
+        retired = []
+        for node in gone.flatMap(\.plan.nodes) { node.process.pointee.isPlanned = false }
+        install()
+        for node in gone.flatMap(\.nodes) where !plan.nodes.contains(where: { $0 === node }) { node.instance.deactivate() }
+        for entry in gone { release(entry.ends) }
+    }
+
+    /// No end has a port any more: the client is gone.
+    func forgetPorts() {
+        for end in wiring.inputs + wiring.outputs + plan.ends + retired.flatMap(\.ends) { end.jack = nil }
     }
 
     /// Has the process thread post the graph's own semaphore again.
@@ -484,6 +498,7 @@ public final class Graph {
         process.pointee.sampleRate = settings.sampleRate
         process.pointee.maximumBlock = UInt32(settings.maximumBlock)
         process.pointee.bypassFrames = UInt32(fadeFrames)
+        if !isRunning { return install() }
         // A plan that nobody has taken belongs to the past.
         _ = ch_exchange_pointer(&process.pointee.pendingPlan, nil)
         handOver(fades: false)

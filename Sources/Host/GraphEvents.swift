@@ -44,6 +44,8 @@ final class GraphEvents {
     /// The same, and for each time that a plugin tells of a parameter, changed or not.
     var onTold: ((ParameterChange) -> Void)?
     var onMapped: ((MappedEvent) -> Void)?
+    /// A node, and what it did (`ProcessFault`).
+    var onFault: ((UInt32, Int32) -> Void)?
     var onLearned: ((LearnedEvent) -> Void)?
     /// MIDI messages of three bytes at most.
     var onMessage: (([UInt8]) -> Void)?
@@ -82,6 +84,7 @@ final class GraphEvents {
                     value: event.value))
         case ProcessEvent.mapped: onMapped?(bytes.load(as: MappedEvent.self))
         case ProcessEvent.learned: onLearned?(bytes.load(as: LearnedEvent.self))
+        case ProcessEvent.fault: onFault?(bytes.load(as: UInt32.self), bytes.load(fromByteOffset: 4, as: Int32.self))
         case ProcessEvent.message: onMessage?(Array(bytes.prefix(3)))
         case UInt32(ch_log_message):
             let line = String(cString: bytes.baseAddress!.assumingMemoryBound(to: CChar.self))

@@ -154,7 +154,8 @@ public final class GraphNode {
     var enabledPort: PortDescription? { description.ports.first { $0.isInput && $0.designation == LV2.enabled } }
 
     public var isBypassed: Bool {
-        enabledPort.map { ch_load_float(instance.values + $0.index) <= 0.5 } ?? (ch_load(&process.pointee.bypassRequest) != 0)
+        ch_load(&process.pointee.bypassRequest) != 0
+            || enabledPort.map { ch_load_float(instance.values + $0.index) <= 0.5 } ?? false
     }
 
     /// Bypasses the plugin, or takes it up again, without a click.
@@ -162,10 +163,15 @@ public final class GraphNode {
         setup.isBypassed = isBypassed
         if let port = enabledPort {
             ch_store_float(instance.values + port.index, isBypassed ? 0 : 1)
+            // The host's own may have been what bypassed it (`ProcessFault.overrun`).
+            if !isBypassed { ch_store(&process.pointee.bypassRequest, 0) }
         } else {
             ch_store(&process.pointee.bypassRequest, isBypassed ? 1 : 0)
         }
     }
+
+    /// Muted for what it gave (`ProcessFault`), until it is loaded anew.
+    public var isMuted: Bool { ch_load(&process.pointee.fault) != 0 }
 
     /// For a plugin that starts bypassed: without a fade.
     func settleBypass() { process.pointee.bypassed = ch_load(&process.pointee.bypassRequest) != 0 ? 1 : 0 }

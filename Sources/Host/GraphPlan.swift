@@ -162,7 +162,8 @@ final class GraphPlan {
             let arcs = (incoming[point] ?? []).compactMap { way, fade -> ProcessArc? in
                 guard let buffer = source(way.arc.from) else { return nil }
                 return ProcessArc(
-                    source: buffer, gain: way.gain, fade: fade, delay: way.delay,
+                    source: buffer, gain: way.gain, fade: fade,
+                    isEven: fade == .rising ? previous?.ways[way.arc] != nil : ways[way.arc] != nil, delay: way.delay,
                     input: way.arc.from.endID.flatMap { inputPlaces[$0] } ?? -1)
             }
             return ProcessMix(destination: destination, arcs: memory.copy(arcs), arcCount: arcs.count, rest: rest)

@@ -66,9 +66,16 @@ package final class GraphStepper {
     /// Tells a session what the process sends.
     package func listen(_ session: HostSession) {
         events.onTold = { [unowned session] in session.told($0) }
+        events.onFault = { [unowned session] in session.failed($0, $1) }
         events.onMapped = { [unowned session] in session.mapped($0) }
         events.onLearned = { [unowned session] in session.learned($0) }
         events.onMessage = { [unowned session] in session.received($0) }
+    }
+
+    /// Has faulty plugins muted and bypassed, as a live host does.
+    package func guardPlugins(overrunLimit: Int = 0) {
+        graph.process.pointee.guardsPlugins = true
+        graph.process.pointee.overrunLimit = Int32(overrunLimit)
     }
 
     /// Whether all changes have been heard out.

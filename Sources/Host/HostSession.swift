@@ -29,7 +29,7 @@ public final class HostSession {
     /// The bank selected, by channel from 0.
     private var banks = [Int](repeating: 0, count: 16)
     /// Called for lines that people may want to read.
-    var onNotice: ((String) -> Void)?
+    package var onNotice: ((String) -> Void)?
     var tellsLoad = false
     /// Whether `monitor` may connect with other machines.
     public var reachesAnywhere = false
@@ -462,6 +462,22 @@ public final class HostSession {
         if toldControllers.contains(channel) {
             feedback.tell(.controller, "midi_control_change \(channel) \(message[1])", "\(message[2])")
         }
+    }
+
+    /// Names a plugin that was muted or bypassed, and what brings it back.
+    func failed(_ id: UInt32, _ fault: Int32) {
+        guard let node = graph.node(id: id) else { return }
+        let number = number(of: node)
+        let name = "\(node.name) (\(node.description.name))"
+        switch fault {
+        case ProcessFault.notANumber:
+            onNotice?("\(name) gives what is no number: it is muted; 'revive \(number)' loads it anew")
+        case ProcessFault.runaway:
+            onNotice?("\(name) is louder than +40 dBFS: it is muted; 'revive \(number)' loads it anew")
+        default:
+            onNotice?("\(name) takes longer than a period lasts: it is bypassed; 'bypass \(number) 0' takes it up again")
+        }
+        feedback.tell(.parameter, "param_set \(number) :bypass", "1.000000")
     }
 
     func told(_ change: ParameterChange) {

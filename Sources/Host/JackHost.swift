@@ -36,6 +36,10 @@ public final class JackHost {
         public var remote: RemoteServer?
         /// What a console completes from; kept up to date.
         public var names: HostNames?
+        /// Waits for a server that is not there, at the beginning or later, instead of giving up.
+        public var waitsForServer = false
+        /// Periods in a row that a plugin may take longer than they last before it is bypassed; 0: for ever.
+        public var overrunLimit = 8
         /// Whether `monitor` may connect with other machines.
         public var reachesAnywhere = false
 
@@ -52,7 +56,7 @@ public final class JackHost {
         public var failure: HostError?
     }
 
-    let client: OpaquePointer
+    private(set) var client: OpaquePointer
     let world: World
     let options: Options
     public let graph: Graph
@@ -79,7 +83,7 @@ public final class JackHost {
         startsTransport = patch.transport?.isRolling ?? false
         // A plugin that is not there is told of whether or not a server is.
         for setup in patch.plugins { _ = try world.plugin(setup.uri) }
-        client = try JackHost.open(options)
+        client = try JackHost.waitForServer(options)
         do {
             // Under command it may begin empty.
             graph =
@@ -126,6 +130,19 @@ public final class JackHost {
         throw HostError.noServer(name: options.server ?? ProcessInfo.processInfo.environment["JACK_DEFAULT_SERVER"], cause: cause)
     }
 
+    /// Opens a client, in the end.
+    private static func waitForServer(_ options: Options) throws -> OpaquePointer {
+        var isTold = false
+        while true {
+            do { return try open(options) } catch {
+                guard options.waitsForServer else { throw error }
+                if !isTold { options.onNotice?("waiting for a JACK server") }
+                isTold = true
+                cr_sleep(500_000_000)
+            }
+        }
+    }
+
     /// Returns if a server answers.
     ///
     /// - Throws: `HostError.noServer`.
@@ -152,17 +169,12 @@ public final class JackHost {
         process.pointee.tempo = options.tempo ?? patch.transport?.tempo ?? 0
         process.pointee.beatsPerBar = patch.transport?.beatsPerBar ?? options.beatsPerBar
         process.pointee.beatUnit = patch.transport?.beatUnit ?? options.beatUnit
+        process.pointee.guardsPlugins = true
+        process.pointee.overrunLimit = Int32(options.overrunLimit)
         process.pointee.tapsControls = options.collectsControls
         if options.commands != nil || !graph.mappings.isEmpty { graph.offerMIDI() }
         for end in graph.inputs + graph.outputs { try ports.register(end) }
-        graph.registerEnd = { [ports] end in
-            do { try ports.register(end) } catch {
-                ports.say("\(error)")
-                throw error
-            }
-        }
-        graph.unregisterEnd = { [ports] in ports.unregister($0) }
-        graph.detachEnd = { [ports] in ports.detach($0) }
+        followEnds()
         graph.activate()
         graph.changed()
         if let file = options.input {
@@ -190,11 +202,24 @@ public final class JackHost {
         setCallbacks()
     }
 
+    /// Has the graph's ends be the client's ports.
+    private func followEnds() {
+        graph.registerEnd = { [ports] end in
+            do { try ports.register(end) } catch {
+                ports.say("\(error)")
+                throw error
+            }
+        }
+        graph.unregisterEnd = { [ports] in ports.unregister($0) }
+        graph.detachEnd = { [ports] in ports.detach($0) }
+    }
+
     private func prepareSession() {
         session.reachesAnywhere = options.reachesAnywhere
         session.onNotice = options.onNotice
         if let remote = options.remote { session.feedback.send = { [unowned remote] in remote.broadcast($0) } }
         events.onTold = { [unowned session] in session.told($0) }
+        events.onFault = { [unowned session] in session.failed($0, $1) }
         events.onMapped = { [unowned session] in session.mapped($0) }
         events.onLearned = { [unowned session] in session.learned($0) }
         events.onMessage = { [unowned session] in session.received($0) }
@@ -332,7 +357,10 @@ public final class JackHost {
         while true {
             _ = cr_semaphore_wait_for(shared.pointee.wake, options.commands == nil ? 50_000_000 : 20_000_000)
             if ch_load(&shared.pointee.isShutDown) != 0 {
-                return ("server", .server("the JACK server has gone away: start it again, then continuo"))
+                guard options.waitsForServer else {
+                    return ("server", .server("the JACK server has gone away: start it again, then continuo"))
+                }
+                if let end = reattach() { return end }
             }
             if ch_signals_count(nil) > 0 { return ("signal", nil) }
             if Int(jack_get_buffer_size(client)) != graph.settings.maximumBlock {
@@ -345,12 +373,7 @@ public final class JackHost {
                 }
             }
             events.drain(graph)
-            let requests = options.commands?.takeAll() ?? []
-            for request in requests {
-                let reply = session.isQuitting ? .failure(.invalidOperation, "the host ends") : session.execute(request.line)
-                request.answer(reply)
-            }
-            if !requests.isEmpty { options.names?.update(session) }
+            if executeCommands() { options.names?.update(session) }
             session.turn()
             graph.advance()
             if ports.update(graph) {
@@ -362,17 +385,28 @@ public final class JackHost {
                 ports.connectPartners(graph)
                 options.names?.update(session)
             }
+            if options.waitsForServer { ports.remember(graph) }
             options.onTurn?(graph)
             if ch_load(&process.pointee.isFinished) != 0 { return ("end", nil) }
             if session.isQuitting { return ("quit", nil) }
         }
     }
 
-    private func connectPorts() {
+    /// Does the commands that have come; whether there were any.
+    private func executeCommands() -> Bool {
+        let requests = options.commands?.takeAll() ?? []
+        for request in requests {
+            let reply = session.isQuitting ? .failure(.invalidOperation, "the host ends") : session.execute(request.line)
+            request.answer(reply)
+        }
+        return !requests.isEmpty
+    }
+
+    private func connectPorts(isSilent: Bool = false) {
         ports.connectPartners(graph)
         for pattern in options.connections {
             let made = pattern.connect(client: client, name: clientName, graph: graph)
-            if made == 0 {
+            if made == 0 && !isSilent {
                 options.onNotice?("nothing connected for '\(pattern.text)': no such ports (see jack_lsp)")
             }
         }
@@ -380,11 +414,64 @@ public final class JackHost {
 
     private func shutDown(isServerGone: Bool) {
         if isActive && !isServerGone { jack_deactivate(client) }
-        graph.unregisterEnd = nil
-        graph.setRunning(false)
-        isActive = false
+        leave()
+    }
+
+    /// Lets go of the client. Nothing runs the graph after it.
+    private func leave() {
+        (graph.registerEnd, graph.unregisterEnd, graph.detachEnd) = (nil, nil, nil)
+        if !isClosed { jack_client_close(client) }
         isClosed = true
-        jack_client_close(client)
+        isActive = false
+        graph.process.pointee.jack = nil
+        graph.forgetPorts()
+        graph.setRunning(false)
+    }
+
+    /// Waits until a server is there again, and goes on in it as before, with the connections that there were. Commands are
+    /// done meanwhile.
+    ///
+    /// - Returns: why it ended, if it did not come to that.
+    private func reattach() -> (String, HostError?)? {
+        options.onNotice?("the JACK server has gone away: waiting for it")
+        leave()
+        ch_signals_unblock()
+        session.jack = nil
+        var fresh: OpaquePointer?
+        while fresh == nil {
+            _ = cr_semaphore_wait_for(shared.pointee.wake, 500_000_000)
+            if ch_signals_count(nil) > 0 { return ("signal", nil) }
+            _ = executeCommands()
+            session.turn()
+            if session.isQuitting { return ("quit", nil) }
+            graph.advance()
+            fresh = try? JackHost.open(options)
+            ch_signals_unblock()
+        }
+        client = fresh!
+        isClosed = false
+        ports.use(client)
+        session.jack = self
+        ch_store(&shared.pointee.isShutDown, 0)
+        ch_store(&shared.pointee.portsChanged, 1)
+        ch_store(&graph.process.pointee.gate, ProcessGate.open)
+        graph.process.pointee.jack = client
+        do {
+            let settings = JackHost.settings(of: client)
+            if settings != graph.settings { try graph.restart(settings) }
+            for end in graph.inputs + graph.outputs { try ports.register(end) }
+        } catch { return ("rebuild", error as? HostError ?? .server("\(error)")) }
+        followEnds()
+        graph.changed()
+        setCallbacks()
+        ports.update(graph)
+        graph.setRunning(true)
+        guard jack_activate(client) == 0 else { return nil }  // gone again: the next turn sees it
+        isActive = true
+        connectPorts(isSilent: true)
+        ports.restore(graph)
+        options.onNotice?("back in JACK as '\(clientName)'")
+        return nil
     }
 
     /// Loads the plugins anew at the server's present rate and block length, with their state. The process thread plays silence

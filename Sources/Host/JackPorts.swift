@@ -3,11 +3,14 @@ import Foundation
 
 /// A JACK client's ports: the ends of its graph, who they are connected with, and their latencies.
 final class JackPorts {
-    let client: OpaquePointer
+    private(set) var client: OpaquePointer
     private let onNotice: ((String) -> Void)?
     /// Pairs that have been connected, so that what somebody took apart by hand stays apart.
     private var connected: Set<String> = []
     private var latencies = LatencyTable()
+    /// By the end's name: who it is connected with now, and who it was before that changed.
+    private var remembered: [String: [String]] = [:]
+    private var before: [String: [String]] = [:]
     /// Guards `latencies`: JACK asks on a thread of its own.
     private let lock: OpaquePointer = cr_mutex_make()
 
@@ -30,6 +33,15 @@ final class JackPorts {
     }
 
     deinit { cr_mutex_free(lock) }
+
+    /// Goes on with another client: none of the ports that there were exists any more.
+    func use(_ client: OpaquePointer) {
+        self.client = client
+        connected = []
+        cr_mutex_lock(lock)
+        latencies = LatencyTable()
+        cr_mutex_unlock(lock)
+    }
 
     func say(_ line: String) { onNotice?(line) }
 
@@ -75,6 +87,33 @@ final class JackPorts {
                     _ = connect(end, other)
                 }
             }
+        }
+    }
+
+    // MARK: After the server was gone
+
+    /// Keeps in mind what is connected now. A server that goes takes connections one by one: what is gone for a moment counts as
+    /// there until the next look.
+    func remember(_ graph: Graph) {
+        var now: [String: [String]] = [:]
+        for end in graph.inputs + graph.outputs {
+            guard let jack = end.jack, let list = jack_port_get_connections(jack) else { continue }
+            defer { jack_free(list) }
+            var i = 0
+            while let other = list[i] {
+                now[end.name, default: []].append(String(cString: other))
+                i += 1
+            }
+        }
+        if now == remembered { return }
+        (before, remembered) = (remembered, now)
+    }
+
+    /// Connects what was connected, as far as it is there.
+    func restore(_ graph: Graph) {
+        let wanted = remembered.isEmpty ? before : remembered
+        for end in graph.inputs + graph.outputs {
+            for other in wanted[end.name] ?? [] where connected.insert("\(end.id) \(other)").inserted { _ = connect(end, other) }
         }
     }
 

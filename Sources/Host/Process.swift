@@ -13,6 +13,12 @@ struct Process {
     static let fadeSteps = 1024
     /// Frames in which a bypass takes hold.
     var bypassFrames: UInt32 = 0
+    /// Whether faulty plugins are muted and bypassed: live, not when rendering.
+    var guardsPlugins = false
+    /// Blocks in a row that a plugin may take too long; 0: for ever.
+    var overrunLimit: Int32 = 0
+    /// +40 dBFS.
+    static let runawayLevel: Float = 100
     var urids: UnsafePointer<ch_urids>
     var forge: UnsafePointer<LV2_Atom_Forge>
     var sampleRate = 0.0
@@ -142,6 +148,8 @@ struct ProcessArc {
     var source: UnsafeMutablePointer<Float>
     var gain: Float
     var fade: ProcessFade
+    /// Fades evenly: what takes its place brings the same sound, only later or louder, so that amplitudes add up and not powers.
+    var isEven: Bool
     var delay: UnsafeMutablePointer<ProcessDelay>?
     /// Which of the plan's inputs it comes from, or −1.
     var input: Int
@@ -238,6 +246,18 @@ enum ProcessEvent {
     static let learned: UInt32 = 5
     /// Four bytes: a MIDI message that somebody asked to be told of
     static let message: UInt32 = 6
+    /// `UInt32` node, `ProcessFault`
+    static let fault: UInt32 = 7
+}
+
+/// What a plugin can do wrong that the host does something about.
+enum ProcessFault {
+    /// Its output is no number or infinite: it is muted.
+    static let notANumber: Int32 = 1
+    /// Its output is louder than anything meant to be heard: it is muted.
+    static let runaway: Int32 = 2
+    /// It took longer than a block lasts, too often in a row: it is bypassed.
+    static let overrun: Int32 = 3
 }
 
 struct MappedEvent {
@@ -336,12 +356,16 @@ struct ProcessNode {
     var isPlanned = false
     /// 0: the plugin plays; 1: it is bypassed; between: a fade.
     var bypassed: Float = 0
+    /// Blocks in a row that took longer than they last.
+    var overruns: Int32 = 0
 
     // Between threads (through ch_load and ch_store)
     /// Frames, as the plugin last told.
     var latency: Int32 = 0
     /// 1: to be bypassed by the host (a plugin that has `lv2:enabled` does it itself).
     var bypassRequest: Int32 = 0
+    /// `ProcessFault`, or 0: it is muted for one until somebody takes that back.
+    var fault: Int32 = 0
     /// Time in the plugin: all of it, and the longest run.
     var busyNanoseconds: UInt64 = 0
     var worstNanoseconds: UInt64 = 0

@@ -147,6 +147,7 @@ private func runStep(
         passMIDI(process, node)
     } else {
         runPlugin(process, node, frames, &now)
+        if process.pointee.guardsPlugins { guardOutputs(process, step, frames) }
     }
     endBypass(process, step, frames)
     if isBypassed { return }
@@ -196,9 +197,64 @@ private func runPlugin(
     let end = ch_now()
     let spent = end &- now
     now = end
+    if process.pointee.overrunLimit > 0 && !process.pointee.isFreewheeling && frames > 0 {
+        guardTime(process, node, spent, frames)
+    }
     ch_store_u64(&node.pointee.busyNanoseconds, node.pointee.busyNanoseconds &+ spent)
     if spent > node.pointee.worstNanoseconds { ch_store_u64(&node.pointee.worstNanoseconds, spent) }
     ch_store_u64(&node.pointee.runs, node.pointee.runs &+ 1)
+}
+
+/// Bypasses a plugin that takes longer than its blocks last, again and again.
+@_noAllocation @_noLocks
+private func guardTime(
+    _ process: UnsafeMutablePointer<Process>, _ node: UnsafeMutablePointer<ProcessNode>, _ spent: UInt64, _ frames: UInt32
+) {
+    if Double(spent) * process.pointee.sampleRate < Double(frames) * 1e9 {
+        node.pointee.overruns = 0
+        return
+    }
+    node.pointee.overruns += 1
+    if node.pointee.overruns < process.pointee.overrunLimit { return }
+    node.pointee.overruns = 0
+    ch_store(&node.pointee.bypassRequest, 1)
+    // At once: a fade would cost as many blocks again.
+    node.pointee.bypassed = 1
+    tellFault(process, node, ProcessFault.overrun)
+}
+
+/// Mutes a plugin whose output is no number, or far louder than anything meant.
+@_noAllocation @_noLocks
+private func guardOutputs(
+    _ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePointer<ProcessStep>, _ frames: UInt32
+) {
+    let node = step.pointee.node
+    for i in 0..<step.pointee.bypassCount {
+        let output = step.pointee.bypasses[i].destination
+        var peak: Float = 0
+        var sum: Float = 0
+        for frame in 0..<Int(frames) {
+            let magnitude = abs(output[frame])
+            peak = magnitude > peak ? magnitude : peak
+            sum += magnitude
+        }
+        // One that is no number makes the sum none.
+        if ch_load(&node.pointee.fault) == 0 && !(sum.isFinite && peak <= Process.runawayLevel) {
+            tellFault(process, node, sum.isFinite ? ProcessFault.runaway : ProcessFault.notANumber)
+        }
+    }
+    if ch_load(&node.pointee.fault) == 0 { return }
+    for i in 0..<step.pointee.bypassCount { cr_zero(step.pointee.bypasses[i].destination, Int(frames) * 4) }
+}
+
+@_noAllocation @_noLocks
+private func tellFault(
+    _ process: UnsafeMutablePointer<Process>, _ node: UnsafeMutablePointer<ProcessNode>, _ fault: Int32
+) {
+    if fault != ProcessFault.overrun { ch_store(&node.pointee.fault, fault) }
+    var event = (node.pointee.id, fault)
+    if !ch_ring_write(process.pointee.events, ProcessEvent.fault, &event, 8) { process.pointee.meter.lostEvents += 1 }
+    cr_semaphore_post(process.pointee.wake)
 }
 
 @_noAllocation @_noLocks

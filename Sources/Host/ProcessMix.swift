@@ -52,7 +52,8 @@ private func bring(
         if isSteady {
             sample *= gain
         } else {
-            let rise = fadeGain(process, position &+ UInt64(i), wait, length, arc.pointee.fade == .rising)
+            let rise = fadeGain(
+                process, position &+ UInt64(i), wait, length, arc.pointee.fade == .rising, arc.pointee.isEven)
             sample *= gain * rise
         }
         destination[i] = isFirst ? sample : destination[i] + sample
@@ -60,15 +61,19 @@ private func bring(
     return true
 }
 
-/// The gain of what rises or falls, `position` frames after its plan was taken; the two together have constant power.
+/// The gain of what rises or falls, `position` frames after its plan was taken; the two together have constant power, or
+/// constant amplitude.
 @_noAllocation @_noLocks
 private func fadeGain(
-    _ process: UnsafeMutablePointer<Process>, _ position: UInt64, _ wait: UInt64, _ length: UInt64, _ isRising: Bool
+    _ process: UnsafeMutablePointer<Process>, _ position: UInt64, _ wait: UInt64, _ length: UInt64, _ isRising: Bool,
+    _ isEven: Bool
 ) -> Float {
     if position < wait { return isRising ? 0 : 1 }
     let passed = position &- wait
     if passed >= length { return isRising ? 1 : 0 }
-    return curve(process, Float(passed) / Float(length), isRising)
+    let share = Float(passed) / Float(length)
+    if isEven { return isRising ? share : 1 - share }
+    return curve(process, share, isRising)
 }
 
 /// A quarter of a sine at `share` (0 to 1) of its way, or of a cosine.

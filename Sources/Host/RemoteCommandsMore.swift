@@ -137,7 +137,8 @@ extension RemoteCommand {
                     [
                         "instance": plugin.number, "name": plugin.node.name, "uri": plugin.node.description.uri,
                         "title": plugin.node.description.name, "bypassed": plugin.node.isBypassed,
-                        "active": !plugin.node.isInactive, "preset": plugin.node.setup.preset ?? "",
+                        "active": !plugin.node.isInactive, "muted": plugin.node.isMuted,
+                        "preset": plugin.node.setup.preset ?? "",
                     ] as [String: Any]
                 }))
         },
@@ -220,6 +221,14 @@ extension RemoteCommand {
         RemoteCommand(
             name: "undo", arguments: [], summary: "brings back the plugin that was removed last", example: "undo"
         ) { session, _ in .status(try session.undo()) },
+        RemoteCommand(
+            name: "revive", arguments: ["<instance_number>"],
+            summary: "loads a plugin anew with its settings, for one that was muted", example: "revive 0"
+        ) { session, words in
+            let node = try session.node(try instance(words[0]))
+            do { try session.graph.replace(node) { _ in } } catch { throw RemoteFailure(error, otherwise: .instantiation) }
+            return .status(0)
+        },
         RemoteCommand(
             name: "patch_load", arguments: ["<file_name>"],
             summary: "puts a patch in the place of what plays, without a click", example: "patch_load stage.toml"

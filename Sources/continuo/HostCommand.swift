@@ -41,6 +41,14 @@ struct HostCommand: ParsableCommand {
     @Option(name: .long, help: "What clients must say first, as in 'token SECRET'; @FILE reads it from a file.")
     var token: String?
 
+    @Flag(name: .long, help: "Waits for a JACK server that is not there, or goes away, and takes up its connections again.")
+    var wait = false
+
+    @Option(
+        name: .customLong("overrun-limit"),
+        help: "Bypasses a plugin that takes longer than a period lasts, so many periods in a row; 0: never.")
+    var overrunLimit = 8
+
     @Flag(name: .long, help: "Takes commands from standard input; a terminal's is taken anyway.")
     var console = false
 
@@ -67,6 +75,8 @@ struct HostCommand: ParsableCommand {
             options.connections = try connections.map { try ConnectionPattern($0) }
             options.tempo = chain.tempo
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
+            options.waitsForServer = wait
+            options.overrunLimit = max(0, overrunLimit)
             options.collectsMIDI = chain.recordMIDI != nil
             options.collectsControls = chain.recordControls != nil
             options.onNotice = { Console.say("continuo: \($0)") }

@@ -16,7 +16,8 @@ final class JackServer {
         try start()
     }
 
-    private func start() throws {
+    /// Starts it, or starts it again under the same name.
+    func start() throws {
         process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["jackd", "-r", "-n", name, "-d", "dummy", "-r", "\(rate)", "-p", "\(period)"]

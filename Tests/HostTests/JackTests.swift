@@ -91,6 +91,24 @@ import Testing
         }
     }
 
+    @Test func serverThatComesBackIsTakenUpAgain() throws {
+        let server = try JackServer()
+        let host = server.host(Example.amp, "--wait", "--control", "gain=-6", "--connect", "in=system:capture_1", "--json")
+        #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:in_1\n   system:capture_1") })
+        // By hand, and remembered
+        #expect(server.run("jack_connect", "continuo:out_1", "system:playback_2").status == 0)
+        Thread.sleep(forTimeInterval: 0.5)
+        server.kill()
+        #expect(eventually { host.errors.contains("waiting for it") })
+        try server.start()
+        #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:in_1\n   system:capture_1") }, "\(host.errors)")
+        #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:out_1\n   system:playback_2") }, "\(host.errors)")
+        host.signal(SIGINT)
+        let finished = host.finish(within: 15)
+        #expect(finished.status == 0, "\(finished.errors)")
+        #expect(try report(finished).end == "signal")
+    }
+
     @Test func missingServerIsExplained() throws {
         let finished = Program([Program.continuo, "host", Example.amp, "--server", "continuo-test-none"]).finish()
         #expect(finished.status == 1)

@@ -219,9 +219,9 @@ import Testing
         let stepper = GraphStepper(graph, block: 64)
         func tone(_ frame: Int) -> Float { 0.5 * Float(sin(2 * .pi * 200 * Double(frame) / 48000)) }
         stepper.run(blocks: 20, input: tone)
-        for i in 0..<40 {
+        for i in 0..<200 {
             try graph.change(to: patch(i % 2 == 0 ? [-6, -6] : [0], i % 3 == 0))
-            stepper.run(blocks: 5 + i * 7, input: tone)
+            stepper.run(blocks: 5 + i * 37 % 300, input: tone)
         }
         stepper.run(blocks: 200, input: tone)
         let steps = zip(stepper.sound[0], stepper.sound[0].dropFirst()).map { abs($0 - $1) }

@@ -81,8 +81,10 @@ struct ProbePlugin {
         #include <lv2/parameters/parameters.h>
         #include <lv2/time/time.h>
         #include <lv2/urid/urid.h>
+        #include <math.h>
         #include <stdlib.h>
         #include <string.h>
+        #include <time.h>
 
         enum { CONTROLS = 14, DELAY = 4096 };
         typedef struct {
@@ -136,6 +138,17 @@ struct ProbePlugin {
                 out[i] = probe->line[(probe->at + DELAY - delay) % DELAY];
                 ++probe->at;
             }
+        #ifdef MISBEHAVE
+            // What "delay" asks for: 1 no number, 2 far too loud, 3 far too slow, 4 more atoms than there is room for.
+            for (uint32_t i = 0; i < frames && delay == 1; ++i) out[i] = NAN;
+            for (uint32_t i = 0; i < frames && delay == 2; ++i) out[i] = 1e6f;
+            if (delay == 3) {
+                struct timespec then, now;
+                clock_gettime(CLOCK_MONOTONIC, &then);
+                do clock_gettime(CLOCK_MONOTONIC, &now);
+                while ((now.tv_sec - then.tv_sec) * 1000000000L + now.tv_nsec - then.tv_nsec < 4000000L);
+            }
+        #endif
             LV2_ATOM_SEQUENCE_FOREACH(control, event) {
                 const LV2_Atom_Object* object = (const LV2_Atom_Object*)&event->body;
                 if (object->body.otype == probe->position) probe->told[10] += 1;
@@ -149,6 +162,9 @@ struct ProbePlugin {
             probe->told[13] += 1;
             ((LV2_Atom_Sequence*)probe->ports[3])->atom.size = 8;
             ((LV2_Atom_Sequence*)probe->ports[3])->atom.type = ((const LV2_Atom*)control)->type;
+        #ifdef MISBEHAVE
+            if (delay == 4) ((LV2_Atom_Sequence*)probe->ports[3])->atom.size = 1u << 30;
+        #endif
             *(float*)probe->ports[8] = (float)delay;
             for (int i = 0; i < CONTROLS; ++i) *(float*)probe->ports[10 + i] = probe->told[i];
         }

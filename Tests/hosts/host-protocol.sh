@@ -30,7 +30,7 @@ overruns=$(field overruns)
 note "load: mean $(field load), worst $(field loadWorst); xruns of JACK's own: $(field xruns)"
 
 # A token, and commands from a pipe
-"$program" host --port "$port" --token geheim --console --json >"$folder/out" 2>&1 < <(
+"$program" host --port "$port" --token geheim --console --json >"$folder/out" 2>"$folder/errors" < <(
     sleep 1
     printf 'add http://lv2plug.in/plugins/eg-amp 4\nparam_set 4 gain -7\nparam_get 4 gain\nnonsense\nsave %s/history\n' "$folder"
     sleep 2
