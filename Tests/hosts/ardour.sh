@@ -36,16 +36,27 @@ END
 recording=$scratch/marked.wav
 "$tests/pad" "$melodies/trumpet.flac" "$recording" mark
 
+# An export preset of floats as they are, for Ardour's own format of that kind.
+float_preset=6d0c6b0e-5a3f-4b57-8f0c-0d2f5f0a7c11
+mkdir -p "$scratch/home/config/ardour7/export"
+{
+    echo '<?xml version="1.0" encoding="UTF-8"?>'
+    echo "<ExportPreset id=\"$float_preset\" name=\"Floats\">"
+    grep -ho 'id="[^"]*"' "/usr/share/ardour7/export/BWAV 32float Export.format" | head -n 1 | sed 's|.*|<ExportFormat &/>|'
+    echo '<ExportFilename><Folder relative="1" path="export"/><Field name="timespan" enabled="1"/>'
+    echo '<Field name="time" enabled="0" value="T_None"/><Field name="date" enabled="0" value="D_None"/></ExportFilename></ExportPreset>'
+} >"$scratch/home/config/ardour7/export/floats.preset"
+
 session=$scratch/session
 # ardour STEP: its results in $scratch/STEP. Ardour crashes now and then by itself, so a signal means another try.
 ardour() {
     local step=$1 status
     for attempt in 1 2 3; do
-        case $step in make | synth_make) rm -rf "$session" ;; esac
+        case $step in make | synth_make | bass_make) rm -rf "$session" ;; esac
         env STEP="$step" SESSION="$session" OUT="$scratch/out" FRAMES=$((14 * rate)) PLAYER_FILE="$recording" \
-            NOTE_LOGGER_FILE="$scratch/notes" HOME="$scratch/home" \
+            NOTE_LOGGER_FILE="$scratch/notes" SONG_FILE="$scratch/song.wav" FLOAT_PRESET="$float_preset" HOME="$scratch/home" \
             XDG_CONFIG_HOME="$scratch/home/config" XDG_CACHE_HOME="$scratch/home/cache" XDG_DATA_HOME="$scratch/home/data" \
-            LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):$tests:$scratch/lv2" \
+            LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):$(dirname "$bass_bundle"):$tests:$scratch/lv2" \
             timeout 120 ardour7-lua "$hosts/ardour.lua" >"$scratch/$step" 2>&1
         status=$?
         [ $status -lt 128 ] && return 0
@@ -153,5 +164,49 @@ for place, sounds in enumerate(loud):
     quiet = 0 if sounds else quiet + 1
 gaps = [round(b - a, 2) for a, b in zip(onsets, onsets[1:])]
 assert len(onsets) == 5 and all(abs(gap - 1.5) < 0.06 for gap in gaps), f"onsets at {onsets} s"
+END
+
+# Continuo Bass: a bar captured while the transport rolls, its take saved, and in a new process part of the song from its beginning on.
+if ! with_bass_weights; then finish; fi
+session=$scratch/bass-session
+python3 "$hosts/wavfile.py" "$scratch/song.wav" $rate 8
+take=
+for attempt in 1 2 3; do
+    ardour bass_make
+    take=$(find "$session" -name take-1.wav 2>/dev/null | head -n 1)
+    [ -s "$take" ] && break
+    note "Ardour: no take was saved ($(result bass_make bass_rolled) samples rolled), try $attempt"
+done
+log=$(sed -n 's/.*path="urn:continuo:bass" scan-log="\([^"]*\)" scan-result="\([0-9]*\)".*/\2 \1/p' \
+    "$scratch"/home/config/ardour7/plugin_metadata/scan_log 2>/dev/null | sed 's/&#10;/; /g')
+[[ $log == 0\ * ]] && ok "Ardour's scan takes urn:continuo:bass" || not_ok "Ardour's scan takes urn:continuo:bass" "$log"
+outputs="$(result bass_make bass_free) $(result bass_make bass_strict)"
+[ "$outputs" = "4 2" ] && ok "Ardour: a track with Continuo Bass has 4 outputs, a strict one 2" ||
+    not_ok "Ardour: a track with Continuo Bass has 4 outputs, a strict one 2" "$outputs"
+if [ ! -s "$take" ]; then
+    not_ok "Ardour: a captured bar's take is saved" "$(grep -v WARNING "$scratch/bass_make" | tail -n 2 | tr '\n' ' ')"
+    finish
+fi
+ok "Ardour: a captured bar's take is saved"
+for number in 1 2; do
+    ardour bass_load
+    mv "$scratch/out/bass.wav" "$scratch/out/bass-$number.wav"
+done
+[ "$(result bass_load unknown)" = 0 ] && [ "$(result bass_load bass_free)" = 4 ] && ok "Ardour, a new process: Continuo Bass is known" ||
+    not_ok "Ardour, a new process: Continuo Bass is known" "$(grep -v WARNING "$scratch/bass_load" | tail -n 2 | tr '\n' ' ')"
+cp "$hosts/wavfile.py" "$scratch/"
+check "Ardour, a new process: its export has the take from the first bar on; another's, the same bits" \
+    python3 - "$scratch" "$take" <<'END'
+import sys
+sys.path.insert(0, sys.argv[1])
+from wavfile import *
+take = samples(sys.argv[2])
+exports = [[samples(f"{sys.argv[1]}/out/bass-{n}.wav", side) for side in (0, 1)] for n in (1, 2)]
+assert peak(take) > 0.01, "the take is silence"
+assert exports[0] == exports[1], "the second export differs"
+for side in exports[0]:
+    assert len(side) > 2 * len(take), f"{len(side)} samples"
+    worst = max(abs(value - take[n % len(take)]) for n, value in enumerate(side) if n >= 400)
+    assert worst < 1e-6, f"it differs by {worst}"
 END
 finish

@@ -1,10 +1,13 @@
 /// A test's LV2 plugins: while the host renders offline one plays the mono sound file that PLAYER_FILE names, from three seconds
 /// after that began (before the rendered range there is a run-up); otherwise it is silent.
 #include <lv2/atom/forge.h>
+#include <lv2/atom/util.h>
 #include <lv2/core/lv2.h>
 #include <lv2/core/lv2_util.h>
 #include <lv2/midi/midi.h>
+#include <lv2/time/time.h>
 #include <sndfile.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +101,75 @@ static void run_notes(LV2_Handle instance, uint32_t frames) {
 
 static void cleanup_notes(LV2_Handle instance) { free(instance); }
 
+// And one plays SONG_FILE in the transport's time, live as well: its first sample at the session's first, again and again.
+
+typedef struct {
+    const void* ports[3];  // transport in, audio out left, right
+    LV2_URID object, position, frame, speed, type_long, type_float;
+    float* sound;
+    int64_t length, at;
+    bool rolls;
+} SongPlayer;
+
+static LV2_Handle instantiate_song(const LV2_Descriptor* descriptor, double rate, const char* path,
+                                   const LV2_Feature* const* features) {
+    (void)descriptor, (void)path, (void)rate;
+    LV2_URID_Map* map = lv2_features_data(features, LV2_URID__map);
+    if (!map) return NULL;
+    SongPlayer* self = calloc(1, sizeof *self);
+    self->object = map->map(map->handle, LV2_ATOM__Object);
+    self->position = map->map(map->handle, LV2_TIME__Position);
+    self->frame = map->map(map->handle, LV2_TIME__frame);
+    self->speed = map->map(map->handle, LV2_TIME__speed);
+    self->type_long = map->map(map->handle, LV2_ATOM__Long);
+    self->type_float = map->map(map->handle, LV2_ATOM__Float);
+    SF_INFO info = {0};
+    const char* name = getenv("SONG_FILE");
+    SNDFILE* file = name ? sf_open(name, SFM_READ, &info) : NULL;
+    if (!file) return self;
+    self->sound = calloc((size_t)info.frames, sizeof(float));
+    self->length = info.channels == 1 ? sf_read_float(file, self->sound, info.frames) : 0;
+    sf_close(file);
+    return self;
+}
+
+static void connect_song(LV2_Handle instance, uint32_t port, void* data) {
+    if (port < 3) ((SongPlayer*)instance)->ports[port] = data;
+}
+
+static void run_song(LV2_Handle instance, uint32_t frames) {
+    SongPlayer* self = instance;
+    float *left = (float*)self->ports[1], *right = (float*)self->ports[2];
+    const LV2_Atom_Sequence* events = self->ports[0];
+    uint32_t done = 0;
+    const LV2_Atom_Event* event = lv2_atom_sequence_begin(&events->body);
+    for (;;) {
+        const bool ended = lv2_atom_sequence_is_end(&events->body, events->atom.size, event);
+        const uint32_t until = ended || event->time.frames > frames ? frames : (uint32_t)event->time.frames;
+        for (; done < until; ++done) {
+            left[done] = right[done] = self->rolls && self->length > 0 && self->at >= 0 ? self->sound[self->at % self->length] : 0;
+            self->at += self->rolls;
+        }
+        if (ended) break;
+        const LV2_Atom_Object* object = (const LV2_Atom_Object*)&event->body;
+        if (object->atom.type == self->object && object->body.otype == self->position) {
+            const LV2_Atom *frame = NULL, *speed = NULL;
+            lv2_atom_object_get(object, self->frame, &frame, self->speed, &speed, 0);
+            if (frame && frame->type == self->type_long) self->at = ((const LV2_Atom_Long*)frame)->body;
+            if (speed && speed->type == self->type_float) self->rolls = ((const LV2_Atom_Float*)speed)->body > 0;
+        }
+        event = lv2_atom_sequence_next(event);
+    }
+}
+
+static void cleanup_song(LV2_Handle instance) {
+    free(((SongPlayer*)instance)->sound);
+    free(instance);
+}
+
 static const LV2_Descriptor descriptors[] = {
     {"urn:continuo:test:player", instantiate, connect_port, NULL, run, NULL, cleanup, NULL},
     {"urn:continuo:test:note-player", instantiate_notes, connect_notes, NULL, run_notes, NULL, cleanup_notes, NULL},
+    {"urn:continuo:test:song-player", instantiate_song, connect_song, NULL, run_song, NULL, cleanup_song, NULL},
 };
-LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index < 2 ? &descriptors[index] : NULL; }
+LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index < 3 ? &descriptors[index] : NULL; }
