@@ -1,8 +1,8 @@
 import CHost
 import Foundation
 
-/// Lines that other threads want to have done on the set-up thread, in order; the answer comes back by a closure, which is called on
-/// the set-up thread.
+/// Lines that other threads want to have done on the set-up thread, in order; the answer comes back by a closure, which is
+/// called on the set-up thread.
 public final class CommandQueue: @unchecked Sendable {
     struct Request {
         var line: String

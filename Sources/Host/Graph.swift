@@ -56,13 +56,15 @@ public final class Graph {
         wake = cr_semaphore_make()
         plan = GraphPlan(
             serial: 0, nodes: [], wiring: GraphWiring(), previous: nil,
-            context: .init(urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: 0, warmFrames: 0))
+            context: .init(
+                urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: 0, warmFrames: 0))
         process = .allocate(capacity: 1)
         process.initialize(
             to: Process(
                 plan: plan.pointer, fadeCurve: memory.floats(Process.fadeSteps + 1),
                 urids: UnsafePointer(world.urids.known), forge: UnsafePointer(world.urids.forge),
-                nrpn: memory.copy([ProcessNRPN](repeating: ProcessNRPN(), count: 16)), commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
+                nrpn: memory.copy([ProcessNRPN](repeating: ProcessNRPN(), count: 16)),
+                commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
                 scratch: memory.allocate(Int(Graph.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake))
         for step in 0...Process.fadeSteps {
             process.pointee.fadeCurve[step] = cr_sin(Float(step) / Float(Process.fadeSteps) * .pi / 2)

@@ -17,7 +17,9 @@ extension Graph {
         func connect(_ from: GraphPoint, _ to: GraphPoint, gain: Float = 1) {
             wiring.arcs.append((GraphArc(from: from, to: to), gain))
         }
-        func addInput(_ kind: GraphEnd.Kind, _ name: String, _ prettyName: String, isMain: Bool = false, rest: Float = 0) -> GraphPoint {
+        func addInput(
+            _ kind: GraphEnd.Kind, _ name: String, _ prettyName: String, isMain: Bool = false, rest: Float = 0
+        ) -> GraphPoint {
             let end = makeEnd(wiring, name, prettyName, kind, isInput: true, isMain: isMain, rest: rest)
             wiring.inputs.append(end)
             return .end(end.id)

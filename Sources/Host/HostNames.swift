@@ -43,7 +43,9 @@ public final class HostNames: @unchecked Sendable {
             }, uniquingKeysWith: { first, _ in first })
         let ports =
             plugins.flatMap { plugin in
-                plugin.node.description.ports.filter { [.audio, .cv, .atom].contains($0.kind) }.map { "\(plugin.node.name):\($0.symbol)" }
+                plugin.node.description.ports.filter { [.audio, .cv, .atom].contains($0.kind) }.map {
+                    "\(plugin.node.name):\($0.symbol)"
+                }
             } + (session.graph.inputs + session.graph.outputs).filter { $0.port == nil }.map(\.name)
             + (session.jack?.ports.otherPorts() ?? [])
         lock.withLock {

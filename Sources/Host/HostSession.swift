@@ -3,8 +3,8 @@ import Foundation
 
 /// A graph under command: what the remote port and the console speak with. Used on the set-up thread.
 ///
-/// Plugins are called by number, as in mod-host: number N's ports are `effect_N:symbol`. Plugins that a patch named keep their names
-/// beside that.
+/// Plugins are called by number, as in mod-host: number N's ports are `effect_N:symbol`. Plugins that a patch named keep their
+/// names beside that.
 public final class HostSession {
     let graph: Graph
     let world: World
@@ -24,6 +24,7 @@ public final class HostSession {
     var toldPrograms: Set<Int> = []
     var toldControllers: Set<Int> = []
     var removed: [RemovedPlugin] = []
+    var snapshots: [String: HostSnapshot] = [:]
     /// What the patch says beside its plugins and connections.
     private(set) var patch = Patch(plugins: [])
     /// The bank selected, by channel from 0.
@@ -98,11 +99,17 @@ public final class HostSession {
         monitors = []
         watchedOutputs = []
         removed = []
+        snapshots = [:]
         stopLearning()
         if let jack {
             if let tempo = fresh.transport?.tempo { try setMetre(beatsPerBar: fresh.transport?.beatsPerBar, tempo: tempo) }
             if fresh.transport?.isRolling == true { jack.setRolling(true) }
         }
+    }
+
+    func snapshot(_ name: String) throws -> HostSnapshot {
+        guard let snapshot = snapshots[name] else { throw RemoteFailure(.invalidOperation, "there is no snapshot '\(name)'") }
+        return snapshot
     }
 
     func save(patchFile path: String) throws {
@@ -130,7 +137,9 @@ public final class HostSession {
             if let file = program.patch {
                 try load(patchFile: file.hasPrefix("/") ? file : (patch.folder ?? ".") + "/" + file)
             } else if let name = program.plugin, let preset = program.preset {
-                guard let node = graph.node(named: name) else { throw RemoteFailure(.instanceNonExists, "no plugin is called '\(name)'") }
+                guard let node = graph.node(named: name) else {
+                    throw RemoteFailure(.instanceNonExists, "no plugin is called '\(name)'")
+                }
                 try graph.applyPreset(preset, to: node, folder: patch.folder)
             }
         } catch {

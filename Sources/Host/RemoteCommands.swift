@@ -105,7 +105,8 @@ extension RemoteCommand {
         },
         RemoteCommand(
             name: "patch_set", arguments: ["<instance_number>", "<property_uri>", "<value>"],
-            summary: "sets a parameter: a number, a text, a file", example: "patch_set 0 urn:continuo:synth#model violin.safetensors"
+            summary: "sets a parameter: a number, a text, a file",
+            example: "patch_set 0 urn:continuo:synth#model violin.safetensors"
         ) { session, words in
             let node = try session.node(try instance(words[0]))
             do {

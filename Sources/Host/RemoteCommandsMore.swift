@@ -245,6 +245,31 @@ extension RemoteCommand {
             return .status(0)
         },
         RemoteCommand(
+            name: "snapshot_save", arguments: ["<name>"], summary: "keeps all controls as they stand", example: "snapshot_save A"
+        ) { session, words in
+            guard session.snapshots.count < 1000 || session.snapshots[words[0]] != nil else {
+                throw RemoteFailure(.memoryAllocation, "too many snapshots")
+            }
+            session.snapshots[words[0]] = HostSnapshot(session.graph)
+            return .status(0)
+        },
+        RemoteCommand(
+            name: "snapshot_load", arguments: ["<name>"], summary: "sets all controls as they stood", example: "snapshot_load A"
+        ) { session, words in
+            let snapshot = try session.snapshot(words[0])
+            HostSnapshot.morph(snapshot, snapshot, 0, in: session.graph)
+            return .status(0)
+        },
+        RemoteCommand(
+            name: "snapshot_morph", arguments: ["<name>", "<name>", "<position>"],
+            summary: "sets all controls between two snapshots, 0 to 1", example: "snapshot_morph A B 0.5"
+        ) { session, words in
+            let position = try real(words[2])
+            guard (0...1).contains(position) else { throw RemoteFailure(.invalidOperation, "a position goes from 0 to 1") }
+            HostSnapshot.morph(try session.snapshot(words[0]), try session.snapshot(words[1]), position, in: session.graph)
+            return .status(0)
+        },
+        RemoteCommand(
             name: "midi_range", arguments: ["<instance_number>", "<channels>", "<lowest_key>", "<highest_key>", "<transpose>"],
             optional: 1, summary: "the MIDI that a plugin hears: channels 1 to 16 with commas, or 0 for all; keys; semitones",
             example: "midi_range 0 1,2 0 59 -12"

@@ -3,9 +3,9 @@ import Foundation
 
 /// Listens for commands over TCP, on a thread of its own, and hands them to the set-up thread.
 ///
-/// A message ends with a NUL or a line feed, as clients of mod-host send it; what stands alone for 50 ms from a client that has never
-/// sent either is taken to be whole, because such clients exist too. Answers end with a NUL. All buffers are bounded: a line that is too
-/// long is dropped to its end and answered with an error; a client that does not read its answers is let go.
+/// A message ends with a NUL or a line feed, as clients of mod-host send it; what stands alone for 50 ms from a client that has
+/// never sent either is taken to be whole, because such clients exist too. Answers end with a NUL. All buffers are bounded: a
+/// line that is too long is dropped to its end and answered with an error; a client that does not read its answers is let go.
 public final class RemoteServer: @unchecked Sendable {
     public struct Options: Sendable {
         public var port: Int

@@ -136,6 +136,26 @@ import Testing
         expect(session, "midi_unmap 0 nope", "resp -103")
     }
 
+    @Test func snapshotsMorph() {
+        let (session, stepper) = session()
+        for line in [
+            "add \(Example.amp) 0", "add \(Example.amp) 1", "param_set 0 gain -20", "param_set 1 gain 4", "snapshot_save A",
+            "param_set 0 gain 0", "snapshot_save B",
+        ] { expect(session, line, line.hasPrefix("add") ? "resp \(line.last!)" : "resp 0") }
+        expect(session, "snapshot_morph A B 0.25", "resp 0")
+        expect(session, "param_get 0 gain", "resp 0 -15.0000")
+        expect(session, "param_get 1 gain", "resp 0 4.0000")
+        expect(session, "snapshot_load A", "resp 0")
+        expect(session, "param_get 0 gain", "resp 0 -20.0000")
+        expect(session, "snapshot_load C", "resp -902")
+        expect(session, "snapshot_morph A B 1.5", "resp -902")
+        // One that came later stays as it is.
+        expect(session, "add \(Example.amp) 2", "resp 2")
+        expect(session, "snapshot_load B", "resp 0")
+        expect(session, "param_get 2 gain", "resp 0 0.0000")
+        stepper.run(blocks: 2)
+    }
+
     @Test func everyCommandHasAnExampleThatIsOne() {
         let (session, _) = session()
         for name in HostNames.commands {
