@@ -26,6 +26,7 @@ in_parallel() {  # COMMAND…: once per worker
 }
 
 "$python" mma.py "$work/grooves.json" --processes "$workers"
+[ -e progressions.json ] || "$python" progressions.py progressions.json
 songs=(data.py --output "$work/songs" --grooves "$work/grooves.json")
 in_parallel "$python" "${songs[@]}" --kind test --last 120
 in_parallel "$python" "${songs[@]}" --kind font --last 40
