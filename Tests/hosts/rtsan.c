@@ -60,7 +60,7 @@ int main(int count, char** arguments) {
             plugin_clear_control(p);
             if (pass == 3) {
                 // The model control, and what happens when the wanted one is not there.
-                p->controls[PORT_model] = (float)(blocks / 100 % 5);
+                p->controls[PORT_model] = (float)(blocks / 100 % 6);
                 if (blocks % 150 == 0) plugin_set_model_file(p, blocks / 150 % 3 == 0 ? "" : blocks / 150 % 3 == 1 ? tiny : "/no");
             }
             if (pass == 5) {

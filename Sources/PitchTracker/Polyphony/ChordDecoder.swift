@@ -16,9 +16,9 @@ struct ChordDecoder {
     }
 
     /// Least probability of the note beside an onset.
-    private static var leastNote: Float { 0.15 }
+    private static var leastNote: Float { 0.4 }
     /// A note goes on while it is that probable; so many frames under it end it.
-    private static var hold: Float { 0.25 }
+    private static var hold: Float { 0.45 }
     static var release: Int { 4 }
     /// Without an onset a note begins if it is that probable for so many frames.
     private static var swell: Float { 0.75 }

@@ -15,8 +15,8 @@ POSITIONS = frontend.POSITIONS
 
 class Settings(NamedTuple):
     onset: float = 0.4  # least probability of an onset
-    note: float = 0.15  # least probability of the note beside it
-    hold: float = 0.25  # a note goes on while it is that probable
+    note: float = 0.4  # least probability of the note beside it
+    hold: float = 0.45  # a note goes on while it is that probable
     release: int = 4  # frames under `hold` that end it
     swell: float = 0.75  # without an onset a note begins if it is that probable
     swelling: int = 8  # for so many frames
