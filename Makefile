@@ -99,6 +99,7 @@ bench: build models
 
 bench-realtime: build models
 	@./Benchmarks/realtime.sh
+	@./Benchmarks/realtime-bass.sh
 
 bench-peers: build models
 	@./training/peers/run.sh
