@@ -9,7 +9,7 @@ python=${PYTHON:-$here/../.venv/bin/python}
 [ -x "$python" ] || { "$here/../setup.sh"; }
 # Its requirements would bring TensorFlow: ONNX Runtime, which is there, serves as well.
 "$python" -c "import basic_pitch" 2>/dev/null || "$python" -m pip install --quiet --no-deps basic-pitch==0.4.0
-"$python" -c "import music21" 2>/dev/null || "$python" -m pip install --quiet music21
+"$python" -c "import music21" 2>/dev/null || "$python" -m pip install --quiet music21==10.5.1
 cd "$here/../pitch/poly"
 [ -e work/heldout/complete ] || { "$python" -W ignore heldout.py --output work/heldout && touch work/heldout/complete; }
 systems=("$@")

@@ -2,7 +2,7 @@
 # The whole recipe of the polyphonic network: data, training, export, held-out pieces, score. Resumes where it was interrupted.
 #   training/pitch/poly/run.sh [WORK-FOLDER]
 # Needs Debian's fluidsynth (libfluidsynth), fluid-soundfont-gm, musescore-general-soundfont, csound-soundfont, and for the held-out
-# pieces timgm6mb-soundfont and mma; and training/setup.sh's environment, or PYTHON. CLIPS and STEPS change the size.
+# pieces timgm6mb-soundfont and mma, with PyPI's music21; and training/setup.sh's environment, or PYTHON. CLIPS and STEPS change the size.
 set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-../../.venv/bin/python}
@@ -18,4 +18,4 @@ nice "$python" -W ignore data.py --output "$work/validation" --first 2000 --clip
 nice "$python" tune.py "$work/validation" "$work/run/last.pt"
 "$python" export.py "$work/run/last.pt" ../../../models/continuo-pitch-poly.safetensors --golden ../../../Tests/vectors/pitch
 [ -e "$work/heldout/complete" ] || { "$python" -W ignore heldout.py --output "$work/heldout" && touch "$work/heldout/complete"; }
-"$python" -W ignore evaluate.py "$work/heldout" "checkpoint:$work/run/last.pt"
+"$python" -W ignore evaluate.py "$work/heldout" "checkpoint:$work/run/last.pt"  # in Swift, beside basic-pitch: training/peers/poly.sh
