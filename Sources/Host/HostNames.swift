@@ -35,7 +35,7 @@ public final class HostNames: @unchecked Sendable {
         return candidates
     }
 
-    func update(_ session: HostSession) {
+    package func update(_ session: HostSession) {
         let plugins = session.plugins
         let instances = Dictionary(
             plugins.map { plugin in

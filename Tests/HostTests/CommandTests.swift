@@ -136,6 +136,74 @@ import Testing
         expect(session, "midi_unmap 0 nope", "resp -103")
     }
 
+    @Test func controllersAreLearnedAndSaved() throws {
+        let scratch = try ScratchFolder()
+        let (session, stepper) = session()
+        stepper.listen(session)
+        for line in ["add \(Example.amp) 0", "add \(Example.fifths) 1", "connect keys effect_1:in"] { _ = session.execute(line) }
+        stepper.run(blocks: 60)
+        func send(_ bytes: UInt8...) {
+            stepper.run(blocks: 2, midi: [TimedMIDI(time: stepper.frames + 5, bytes: bytes)])
+        }
+        expect(session, "midi_learn 0 gain -40 0", "resp 1")
+        send(0x92, 60, 100)  // a key is no answer
+        send(0xB2, 21, 64)
+        stepper.run(blocks: 5)
+        send(0xB2, 21, 127)
+        expect(session, "param_get 0 gain", "resp 0 0.0000")
+        send(0xB2, 21, 0)
+        expect(session, "param_get 0 gain", "resp 0 -40.0000")
+        expect(session, "midi_learn 0 nope 0 1", "resp -103")
+        expect(session, "patch_save \(scratch.file("mine.toml"))", "resp 0")
+        let patch = try Patch(reading: scratch.file("mine.toml"))
+        var wanted = MIDIMapping(control: "effect_0:gain", source: .controller(21))
+        (wanted.channel, wanted.low, wanted.high, wanted.curve) = (3, -40, 0, .linear)
+        #expect(patch.mappings == [wanted])
+        expect(session, "patch_save \(scratch.file("mine.txt"))", "resp -902")
+    }
+
+    @Test func takeoverWaitsUntilTheKnobHasPassed() throws {
+        let text = """
+            [[plugin]]
+            uri = "\(Example.amp)"
+            name = "amp"
+            controls = { gain = 0 }
+            [[plugin]]
+            uri = "\(Example.fifths)"
+            [[midi]]
+            control = "amp:gain"
+            cc = 7
+            range = [-20, 20]
+            takeover = true
+            """
+        let graph = try Graph(
+            world: World(), patch: Patch(parsing: text, file: "t.toml", folder: "/"),
+            settings: Renderer.settings(sampleRate: 48000, block: 64))
+        let stepper = GraphStepper(graph, block: 64)
+        func move(_ value: UInt8) -> Float {
+            stepper.run(blocks: 2, midi: [TimedMIDI(time: stepper.frames + 5, bytes: [0xB0, 7, value])])
+            return graph.nodes[0].instance.value("gain") ?? .nan
+        }
+        stepper.run(blocks: 5)
+        #expect(move(0) == 0 && move(30) == 0 && move(50) == 0)  // below 0 dB still
+        #expect(abs(move(70) - (-20 + 40 * 70 / 127)) < 1e-4)  // passed: it has taken hold
+        #expect(move(127) == 20 && move(0) == -20)
+    }
+
+    @Test func wordsAreCompleted() {
+        let names = HostNames()
+        #expect(names.completions(after: [], start: "param_") == ["param_get", "param_monitor", "param_set"])
+        #expect(names.completions(after: ["help"], start: "und") == ["undo"])
+        #expect(names.completions(after: ["param_set"], start: "").isEmpty)
+        #expect(names.completions(after: ["nonsense"], start: "").isEmpty)
+        let (session, _) = session()
+        _ = session.execute("add \(Example.amp) 12")
+        names.update(session)
+        #expect(names.completions(after: ["param_set"], start: "1") == ["12"])
+        #expect(names.completions(after: ["param_set", "12"], start: "g") == ["gain"])
+        #expect(names.completions(after: ["connect"], start: "effect") == ["effect_12:in", "effect_12:out"])
+    }
+
     @Test func snapshotsMorph() {
         let (session, stepper) = session()
         for line in [
