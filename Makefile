@@ -71,10 +71,12 @@ docs: program
 	@$(PROGRAM) --experimental-dump-help | python3 docs/manual.py >docs/continuo.1
 
 install: build
-	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" "$(LV2_DIR)"
+	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" \
+	  "$(PREFIX)/share/continuo/patches" "$(LV2_DIR)"
 	@install -m 755 $(PROGRAM) "$(PREFIX)/bin/continuo"
 	@install -m 644 models/*.safetensors "$(PREFIX)/share/continuo/models/"
 	@install -m 644 presets/bass/styles/*.flac "$(PREFIX)/share/continuo/styles/"
+	@install -m 644 presets/patches/*.toml "$(PREFIX)/share/continuo/patches/"
 	@for plugin in $(PLUGINS); do \
 	  rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; cp -r $(BUILD)/lv2/continuo-$$plugin.lv2 "$(LV2_DIR)/"; done
 	@mkdir -p "$(PREFIX)/share/man/man1" "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" \
@@ -90,7 +92,8 @@ uninstall:
 	  "$(PREFIX)/share/zsh/site-functions/_continuo" "$(PREFIX)/share/fish/vendor_completions.d/continuo.fish"
 	@for model in models/*.safetensors; do rm -f "$(PREFIX)/share/continuo/models/$$(basename $$model)"; done
 	@for style in presets/bass/styles/*.flac; do rm -f "$(PREFIX)/share/continuo/styles/$$(basename $$style)"; done
-	@rmdir --ignore-fail-on-non-empty "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" \
+	@for patch in presets/patches/*.toml; do rm -f "$(PREFIX)/share/continuo/patches/$$(basename $$patch)"; done
+	@rmdir --ignore-fail-on-non-empty "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" "$(PREFIX)/share/continuo/patches" \
 	  "$(PREFIX)/share/continuo" 2>/dev/null || true
 	@for plugin in $(PLUGINS); do rm -rf "$(LV2_DIR)/continuo-$$plugin.lv2"; done
 
