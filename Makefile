@@ -24,7 +24,7 @@ help:
 	@echo "make build               the program (build/bin/continuo) and the plugins (build/lv2)"
 	@echo "make install             plugins into ~/.lv2 (LV2_DIR), program into ~/.local/bin (PREFIX)"
 	@echo "make uninstall           takes them away again"
-	@echo "make bench               benchmarks: kernels, CREPE, host, and ten real-time minutes (MINUTES=1 for fewer)"
+	@echo "make bench               benchmarks: kernels, CREPE, a chain of plugins beside jalv, ten real-time minutes (MINUTES=1 for fewer)"
 	@echo "make bench-peers         accuracy and speed beside other pitch trackers (installs Python packages)"
 	@echo "make clean               removes what was built"
 

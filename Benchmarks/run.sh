@@ -14,4 +14,5 @@ weights=${CONTINUO_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/continuo/models}
 .build/release/continuo-bench transfer models/continuo-synth.safetensors "$weights" demo/recording.flac \
     $(for take in guit_harmonics guit_e_slide ambi_glass_rub bass_woodsy_c bass_voxy_c; do
         ls /usr/share/sonic-pi/samples/$take.flac 2>/dev/null; done)
+./Benchmarks/chain.py
 ./Benchmarks/realtime.sh
