@@ -23,7 +23,10 @@ public final class Graph {
 
     /// What the process thread posts, unless somebody gives it another.
     private let wake: OpaquePointer
-    private let memory = ProcessMemory()
+    private let memory = ProcessMemory("the graph")
+    /// Called when a change cannot be heard because there is no memory for it; it is tried again with the next one.
+    var onFailure: ((HostError) -> Void)?
+    private var failure: HostError?
     /// The plan that was handed over last.
     private(set) var plan: GraphPlan
     private var serial: Int32 = 0
@@ -49,23 +52,26 @@ public final class Graph {
     static let warmSeconds = 0.1
 
     /// A graph of nothing.
-    public init(world: World, settings: ProcessSettings) {
+    ///
+    /// - Throws: `HostError.outOfMemory`
+    public init(world: World, settings: ProcessSettings) throws {
         self.world = world
         self.settings = settings
         fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
         wake = cr_semaphore_make()
-        plan = GraphPlan(
+        plan = try GraphPlan(
             serial: 0, nodes: [], wiring: GraphWiring(), previous: nil,
             context: .init(
                 urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: 0, warmFrames: 0))
-        process = .allocate(capacity: 1)
-        process.initialize(
-            to: Process(
+        let made = try Process(
                 plan: plan.pointer, fadeCurve: memory.floats(Process.fadeSteps + 1),
                 urids: UnsafePointer(world.urids.known), forge: UnsafePointer(world.urids.forge),
                 nrpn: memory.copy([ProcessNRPN](repeating: ProcessNRPN(), count: 16)),
                 commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
-                scratch: memory.allocate(Int(Graph.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake))
+                scratch: memory.allocate(Int(Graph.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake)
+        let loads = try memory.allocate(ProcessMeter.loadBins * 8).assumingMemoryBound(to: UInt64.self)
+        process = .allocate(capacity: 1)
+        process.initialize(to: made)
         for step in 0...Process.fadeSteps {
             process.pointee.fadeCurve[step] = cr_sin(Float(step) / Float(Process.fadeSteps) * .pi / 2)
         }
@@ -75,7 +81,7 @@ public final class Graph {
         process.pointee.bypassFrames = UInt32(fadeFrames)
         process.pointee.scratchCapacity = Graph.commandBytes
         process.pointee.isFreewheeling = settings.isOffline
-        process.pointee.meter.loads = memory.allocate(ProcessMeter.loadBins * 8).assumingMemoryBound(to: UInt64.self)
+        process.pointee.meter.loads = loads
     }
 
     /// Loads plugins in a row, and sets them (default state, then preset, then settings).
@@ -90,7 +96,7 @@ public final class Graph {
     /// - Throws: `HostError` for the first thing in it that cannot be had as asked.
     public convenience init(world: World, patch: Patch, settings: ProcessSettings) throws {
         guard !patch.plugins.isEmpty else { throw HostError.usage("no plugin given") }
-        self.init(world: world, settings: settings)
+        try self.init(world: world, settings: settings)
         try load(patch)
     }
 
@@ -230,6 +236,7 @@ public final class Graph {
         for mapping in patch.mappings { try map(mapping) }
         isStale = true
         installIfStale()
+        if !isRunning, let failure { throw failure }
         for (node, setup) in zip(nodes, patch.plugins) {
             for setting in setup.settings { try set(setting, of: node, folder: setup.folder) }
         }
@@ -262,14 +269,15 @@ public final class Graph {
         defer { lilv_state_free(state) }
         if let state { fresh.instance.restore(state) }
         try change(fresh)
+        let moved = try mappings.map { $0.nodeID == node.id ? try $0.moved(to: fresh) : $0 }
         if isActive && !fresh.isInactive { start(fresh) }
         nodes[place] = fresh
-        func moved(_ point: GraphPoint) -> GraphPoint {
+        func renamed(_ point: GraphPoint) -> GraphPoint {
             point.nodeID == node.id ? .node(fresh.id, point.port) : point
         }
-        wiring.arcs = wiring.arcs.map { (GraphArc(from: moved($0.arc.from), to: moved($0.arc.to)), $0.gain) }
+        wiring.arcs = wiring.arcs.map { (GraphArc(from: renamed($0.arc.from), to: renamed($0.arc.to)), $0.gain) }
         for end in wiring.inputs + wiring.outputs where end.port?.node == node.id { end.port?.node = fresh.id }
-        mappings = mappings.map { $0.nodeID == node.id ? $0.moved(to: fresh) : $0 }
+        mappings = moved
         changed(warmFrames: Int(settings.sampleRate * Graph.warmSeconds) + fresh.latency)
         return fresh
     }
@@ -309,7 +317,7 @@ public final class Graph {
     func makeEnd(
         _ wiring: GraphWiring, _ name: String, _ prettyName: String, _ kind: GraphEnd.Kind, isInput: Bool, isMain: Bool,
         rest: Float = 0
-    ) -> GraphEnd {
+    ) throws -> GraphEnd {
         // One of that name may still be fading out: it is taken up again, or its name is not.
         let present = wiring.inputs + wiring.outputs
         let leaving = (plan.ends + retired.flatMap(\.ends)).filter { end in !present.contains { $0.id == end.id } }
@@ -322,7 +330,7 @@ public final class Graph {
             return old
         }
         defer { nextID += 1 }
-        return GraphEnd(
+        return try GraphEnd(
             id: nextID, name: unused(name, (present + leaving).map(\.name)), prettyName: prettyName, kind: kind,
             isInput: isInput, isMain: isMain, rest: rest, maximumBlock: settings.maximumBlock,
             urids: UnsafePointer(world.urids.known))
@@ -399,19 +407,33 @@ public final class Graph {
         return changes != seenLatencyChanges
     }
 
-    private func makePlan(after previous: GraphPlan?, fades: Int) -> GraphPlan {
+    private func makePlan(after previous: GraphPlan?, fades: Int) throws -> GraphPlan {
         serial += 1
         for end in wiring.inputs + wiring.outputs where end.jack == nil {
             // One that cannot be had stays silent; whoever registers has said so.
             try? registerEnd?(end)
         }
         isStale = false
-        defer { warmFrames = 0 }
-        return GraphPlan(
+        return try GraphPlan(
             serial: serial, nodes: activeNodes, wiring: activeWiring, previous: previous,
             context: .init(
                 urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: fades,
                 warmFrames: warmFrames, mappings: mappings))
+    }
+
+    /// The next plan; without memory for it the present one goes on.
+    private func plan(after previous: GraphPlan?, fades: Int) -> GraphPlan? {
+        do {
+            let made = try makePlan(after: previous, fades: fades)
+            warmFrames = 0
+            failure = nil
+            return made
+        } catch {
+            let error = error as? HostError ?? .outOfMemory(owner: "the graph", bytes: 0)
+            if failure != error { onFailure?(error) }
+            failure = error
+            return nil
+        }
     }
 
     private func installIfStale() { if !isRunning && isStale { install() } }
@@ -419,7 +441,8 @@ public final class Graph {
     /// Puts a plan in place while nothing runs.
     private func install() {
         let old = plan
-        plan = makePlan(after: old, fades: 0)
+        guard let made = plan(after: old, fades: 0) else { return }
+        plan = made
         for node in old.nodes { node.process.pointee.isPlanned = false }
         process.pointee.plan = plan.pointer
         beginPlan(process)
@@ -430,7 +453,8 @@ public final class Graph {
 
     private func handOver(fades: Bool = true) {
         let old = plan
-        plan = makePlan(after: fades ? old : nil, fades: fades ? fadeFrames : 0)
+        guard let made = plan(after: fades ? old : nil, fades: fades ? fadeFrames : 0) else { return }
+        plan = made
         let left = old.nodes.filter { node in !plan.nodes.contains { $0 === node } }
         let leftEnds = old.ends.filter { end in !plan.ends.contains { $0 === end } }
         retired.append((plan.serial, old, left, leftEnds))
@@ -482,20 +506,19 @@ public final class Graph {
             made.isInactive = node.isInactive
             fresh.append(made)
         }
-        mappings = mappings.map { mapping in fresh.first { $0.id == mapping.nodeID }.map(mapping.moved) ?? mapping }
+        let moved = try mappings.map { mapping in try fresh.first { $0.id == mapping.nodeID }.map(mapping.moved) ?? mapping }
         self.settings = settings
         fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
-        func resized(_ end: GraphEnd) -> GraphEnd {
-            let made = GraphEnd(
+        func resized(_ end: GraphEnd) throws -> GraphEnd {
+            let made = try GraphEnd(
                 id: end.id, name: end.name, prettyName: end.prettyName, kind: end.kind, isInput: end.isInput,
                 isMain: end.isMain, rest: end.rest, maximumBlock: settings.maximumBlock,
                 urids: UnsafePointer(world.urids.known))
             (made.partners, made.port, made.jack) = (end.partners, end.port, end.jack)
             return made
         }
-        wiring.inputs = wiring.inputs.map(resized)
-        wiring.outputs = wiring.outputs.map(resized)
-        nodes = fresh
+        let (inputs, outputs) = try (wiring.inputs.map(resized), wiring.outputs.map(resized))
+        (wiring.inputs, wiring.outputs, nodes, mappings) = (inputs, outputs, fresh, moved)
         if isActive { for node in activeNodes { start(node) } }
         process.pointee.sampleRate = settings.sampleRate
         process.pointee.maximumBlock = UInt32(settings.maximumBlock)

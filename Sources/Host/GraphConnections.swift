@@ -16,7 +16,7 @@ extension Graph {
     /// Wires up the plugins as a patch says: as a row if no connection names a plugin.
     func wire(_ connections: [PatchConnection]) throws {
         let isRow = !connections.contains { isPlugin($0.from) || isPlugin($0.to) }
-        wiring = isRow ? rowWiring() : GraphWiring()
+        wiring = try isRow ? rowWiring() : GraphWiring()
         // Ends before their partners.
         func isPartner(_ connection: PatchConnection) -> Bool {
             !isPlugin(connection.from) && !isPlugin(connection.to)
@@ -162,7 +162,7 @@ extension Graph {
         guard name.allSatisfy({ $0.isLetter || $0.isNumber || " _-.()".contains($0) }), !name.isEmpty else {
             throw fail("'\(name)' is no name for a port")
         }
-        let made = makeEnd(
+        let made = try makeEnd(
             wiring, name, name, kind, isInput: isInput, isMain: kind == .audio, rest: kind == .cv ? rest : 0)
         if isInput { wiring.inputs.append(made) } else { wiring.outputs.append(made) }
         return made
@@ -172,7 +172,7 @@ extension Graph {
     func outsideEnd(_ node: GraphNode, _ port: PortDescription, gain: Float = 1) throws -> GraphEnd {
         if let known = knownOutsideEnd(node, port) { return known }
         let kind: GraphEnd.Kind = port.kind == .atom ? .midi : port.kind == .cv ? .cv : .audio
-        let made = makeEnd(
+        let made = try makeEnd(
             wiring, "\(node.name)_\(port.symbol)", "\(node.name): \(port.name)", kind, isInput: port.isInput,
             isMain: kind == .audio, rest: kind == .cv ? port.default ?? 0 : 0)
         made.port = GraphEnd.PluginPort(node: node.id, port: port.index, alias: "\(node.name):\(port.symbol)")

@@ -40,7 +40,7 @@ public final class GraphEnd {
     static let sequenceSize = 32 << 10
     /// `jack_port_t`, while there is a client.
     var jack: OpaquePointer?
-    private let memory = ProcessMemory()
+    private let memory: ProcessMemory
 
     static func partner(_ pattern: String, _ place: Int?) -> Partner { Partner(pattern: pattern, place: place) }
 
@@ -50,8 +50,9 @@ public final class GraphEnd {
     init(
         id: UInt32, name: String, prettyName: String, kind: Kind, isInput: Bool, isMain: Bool, rest: Float = 0,
         maximumBlock: Int, urids: UnsafePointer<ch_urids>
-    ) {
+    ) throws {
         self.id = id
+        memory = ProcessMemory("port \(name)")
         self.name = name
         self.prettyName = prettyName
         self.kind = kind
@@ -60,10 +61,10 @@ public final class GraphEnd {
         self.rest = rest
         if kind == .midi {
             buffer = nil
-            sequence = memory.sequence(GraphEnd.sequenceSize)
+            sequence = try memory.sequence(GraphEnd.sequenceSize)
             ch_sequence_clear(sequence, urids)
         } else {
-            buffer = memory.floats(maximumBlock)
+            buffer = try memory.floats(maximumBlock)
             buffer!.update(repeating: rest, count: maximumBlock)
             sequence = nil
         }

@@ -6,19 +6,20 @@ final class GraphMapping {
     let nodeID: UInt32
     let description: MIDIMapping
     let process: UnsafeMutablePointer<ProcessMapping>
-    private let memory = ProcessMemory()
+    private let memory: ProcessMemory
 
-    init(id: UInt32, node: GraphNode, description: MIDIMapping, process: ProcessMapping) {
+    init(id: UInt32, node: GraphNode, description: MIDIMapping, process: ProcessMapping) throws {
+        memory = ProcessMemory(node.name)
         self.id = id
         nodeID = node.id
         self.description = description
-        self.process = memory.copy([process])
+        self.process = try memory.copy([process])
         self.process.pointee.node = node.process
     }
 
     /// The same for another instance of the plugin.
-    func moved(to node: GraphNode) -> GraphMapping {
-        GraphMapping(id: id, node: node, description: description, process: process.pointee)
+    func moved(to node: GraphNode) throws -> GraphMapping {
+        try GraphMapping(id: id, node: node, description: description, process: process.pointee)
     }
 
     var port: Int { process.pointee.port }
@@ -70,7 +71,7 @@ extension Graph {
         case .note(let value): (source, number) = (.note, value)
         }
         unmap(node, port: target?.index ?? -1)
-        let made = GraphMapping(
+        let made = try GraphMapping(
             id: newID(), node: node, description: mapping,
             process: ProcessMapping(
                 id: 0, source: source, channel: mapping.channel.map { UInt8($0 - 1) } ?? 255, number: UInt16(number),
@@ -82,9 +83,11 @@ extension Graph {
     }
 
     /// Makes sure that there is a MIDI input, for what moves controls.
-    func offerMIDI() {
+    ///
+    /// - Throws: `HostError.outOfMemory`
+    func offerMIDI() throws {
         if wiring.inputs.contains(where: { $0.kind == .midi }) { return }
-        wiring.inputs.append(makeEnd(wiring, "midi_in", "MIDI In", .midi, isInput: true, isMain: false))
+        wiring.inputs.append(try makeEnd(wiring, "midi_in", "MIDI In", .midi, isInput: true, isMain: false))
         changed()
     }
 

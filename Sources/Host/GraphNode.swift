@@ -26,7 +26,7 @@ public final class GraphNode {
     private(set) var eventOutputs: [Int: Int] = [:]
     /// Its channels and keys; always there, so that it can change while the graph runs.
     let filter: UnsafeMutablePointer<ch_midi_filter>
-    private let memory = ProcessMemory()
+    private let memory: ProcessMemory
 
     struct FloatInput {
         var buffer: UnsafeMutablePointer<Float>
@@ -36,6 +36,8 @@ public final class GraphNode {
     }
 
     static let sequenceSize = 8192
+    /// Nobody means more than that; LV2 counts the bytes in 32 bits.
+    static let largestSequence = 1 << 30
 
     /// Loads the plugin; it is not active yet.
     ///
@@ -46,19 +48,24 @@ public final class GraphNode {
         events: UnsafeMutablePointer<ch_ring>
     ) throws {
         let description = try world.describe(setup.uri)
+        if let port = description.ports.first(where: { $0.minimumSize > GraphNode.largestSequence }) {
+            throw HostError.unsupportedPort(
+                plugin: description.name, port: port.symbol, cause: "asks for an event buffer of \(port.minimumSize) bytes")
+        }
         let largest = description.ports.map(\.minimumSize).reduce(GraphNode.sequenceSize, max)
         instance = try PluginInstance(
             world: world, uri: setup.uri, settings: settings, sequenceSize: largest, events: events)
         self.id = id
         self.name = name
         self.setup = setup
-        filter = memory.copy([ch_midi_filter(channels: 0xFFFF, lowest_key: 0, highest_key: 127, transpose: 0)])
-        process = memory.copy([
+        memory = ProcessMemory("\(name) (\(description.name))")
+        filter = try memory.copy([ch_midi_filter(channels: 0xFFFF, lowest_key: 0, highest_key: 127, transpose: 0)])
+        process = try memory.copy([
             ProcessNode(
                 id: id, plugin: ch_plugin_of(instance.lilvInstance), worker: instance.features.worker, values: instance.values,
                 atomInputs: memory.copy([]), atomOutputs: memory.copy([]), controlMeters: memory.copy([]))
         ])
-        connectPorts(settings, UnsafePointer(world.urids.known))
+        try connectPorts(settings, UnsafePointer(world.urids.known))
         try apply(setup)
     }
 
@@ -66,7 +73,7 @@ public final class GraphNode {
     /// Frames, as the plugin last told.
     public var latency: Int { Int(ch_load(&process.pointee.latency)) }
 
-    private func connectPorts(_ settings: ProcessSettings, _ urids: UnsafePointer<ch_urids>) {
+    private func connectPorts(_ settings: ProcessSettings, _ urids: UnsafePointer<ch_urids>) throws {
         let plugin = instance.description
         let handle = process.pointee.plugin
         var atomInputs: [ProcessAtomInput] = []
@@ -76,7 +83,7 @@ public final class GraphNode {
         for port in plugin.ports {
             switch (port.kind, port.isInput) {
             case (.audio, true), (.cv, true):
-                let buffer = memory.floats(settings.maximumBlock)
+                let buffer = try memory.floats(settings.maximumBlock)
                 let rest = port.kind == .cv ? port.default ?? 0 : 0
                 buffer.update(repeating: rest, count: settings.maximumBlock)
                 // The main audio is there even if it is silence; what stands aside of it may be told that nothing is plugged in.
@@ -84,15 +91,15 @@ public final class GraphNode {
                 floatInputs[port.index] = FloatInput(
                     buffer: buffer, rest: rest,
                     optional: isOptional
-                        ? memory.copy([ProcessOptionalPort(plugin: handle, port: UInt32(port.index), buffer: buffer)]) : nil)
+                        ? try memory.copy([ProcessOptionalPort(plugin: handle, port: UInt32(port.index), buffer: buffer)]) : nil)
                 ch_plugin_connect(handle, UInt32(port.index), isOptional ? nil : buffer)
             case (.audio, false), (.cv, false):
-                let buffer = memory.floats(settings.maximumBlock)
+                let buffer = try memory.floats(settings.maximumBlock)
                 floatOutputs[port.index] = buffer
                 ch_plugin_connect(handle, UInt32(port.index), buffer)
             case (.atom, let isInput):
                 let capacity = max(GraphNode.sequenceSize, port.minimumSize)
-                let sequence = memory.sequence(capacity)
+                let sequence = try memory.sequence(capacity)
                 ch_sequence_clear(sequence, urids)
                 ch_plugin_connect(handle, UInt32(port.index), sequence)
                 if isInput {
@@ -123,11 +130,11 @@ public final class GraphNode {
         let meters = plugin.ports.filter { $0.kind == .control && !$0.isInput }.map {
             ProcessControlMeter(value: instance.values + $0.index, port: UInt32($0.index))
         }
-        process.pointee.atomInputs = memory.copy(atomInputs)
+        process.pointee.atomInputs = try memory.copy(atomInputs)
         process.pointee.atomInputCount = atomInputs.count
-        process.pointee.atomOutputs = memory.copy(atomOutputs)
+        process.pointee.atomOutputs = try memory.copy(atomOutputs)
         process.pointee.atomOutputCount = atomOutputs.count
-        process.pointee.controlMeters = memory.copy(meters)
+        process.pointee.controlMeters = try memory.copy(meters)
         process.pointee.controlMeterCount = meters.count
         process.pointee.latencyValue = value { $0.isLatency }
         process.pointee.freewheelValue = value { $0.isInput && $0.designation == LV2.freeWheeling }

@@ -65,7 +65,7 @@ extension Graph {
             throw error
         }
         // What moves controls needs a way in.
-        if !mappings.isEmpty || oldWiring.inputs.contains(where: { $0.kind == .midi }) { offerMIDI() }
+        if !mappings.isEmpty || oldWiring.inputs.contains(where: { $0.kind == .midi }) { try offerMIDI() }
         changed(warmFrames: Int(settings.sampleRate * Graph.warmSeconds) + (fresh.map(\.latency).max() ?? 0))
     }
 }

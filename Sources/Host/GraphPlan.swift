@@ -14,7 +14,7 @@ final class GraphPlan {
     private let stayingEnds: [GraphEnd]
     /// Whether anything fades.
     let hasFades: Bool
-    private let memory = ProcessMemory()
+    private let memory = ProcessMemory("the graph")
     private let delayLines: [UInt32: BypassDelay]
     private let leaving: [Way]
     private let mappings: [GraphMapping]
@@ -27,10 +27,10 @@ final class GraphPlan {
         let delayFrames: Int
         let delay: UnsafeMutablePointer<ProcessDelay>?
         let eventDelay: UnsafeMutablePointer<ProcessEventDelay>?
-        private let memory = ProcessMemory()
+        private let memory = ProcessMemory("the graph's delay lines")
         private let ring: UnsafeMutablePointer<ch_ring>?
 
-        init(_ arc: GraphArc, gain: Float, delayFrames: Int, isEvents: Bool, urids: UnsafePointer<ch_urids>) {
+        init(_ arc: GraphArc, gain: Float, delayFrames: Int, isEvents: Bool, urids: UnsafePointer<ch_urids>) throws {
             self.arc = arc
             self.gain = gain
             self.delayFrames = delayFrames
@@ -38,15 +38,15 @@ final class GraphPlan {
                 (delay, eventDelay, ring) = (nil, nil, nil)
             } else if isEvents {
                 ring = ch_ring_make(64 << 10)
-                let due = memory.sequence(GraphEnd.sequenceSize)
+                let due = try memory.sequence(GraphEnd.sequenceSize)
                 ch_sequence_clear(due, urids)
-                eventDelay = memory.copy([
+                eventDelay = try memory.copy([
                     ProcessEventDelay(
                         waiting: ring!, due: due, capacity: UInt32(GraphEnd.sequenceSize), frames: UInt64(delayFrames))
                 ])
                 delay = nil
             } else {
-                delay = memory.copy([ProcessDelay(line: memory.floats(delayFrames), length: delayFrames)])
+                delay = try memory.copy([ProcessDelay(line: memory.floats(delayFrames), length: delayFrames)])
                 (eventDelay, ring) = (nil, nil)
             }
         }
@@ -59,14 +59,16 @@ final class GraphPlan {
         let frames: Int
         let lines: [UnsafeMutablePointer<ProcessDelay>]
         let dry: [UnsafeMutablePointer<Float>]
-        private let memory = ProcessMemory()
+        private let memory: ProcessMemory
 
-        init(frames: Int, count: Int, maximumBlock: Int) {
+        init(owner: String, frames: Int, count: Int, maximumBlock: Int) throws {
+            let memory = ProcessMemory(owner)
+            self.memory = memory
             self.frames = frames
             var lines: [UnsafeMutablePointer<ProcessDelay>] = []
-            for _ in 0..<count { lines.append(memory.copy([ProcessDelay(line: memory.floats(frames), length: frames)])) }
+            for _ in 0..<count { lines.append(try memory.copy([ProcessDelay(line: memory.floats(frames), length: frames)])) }
             self.lines = lines
-            dry = (0..<count).map { [memory] _ in memory.floats(maximumBlock) }
+            dry = try (0..<count).map { _ in try memory.floats(maximumBlock) }
         }
     }
 
@@ -83,7 +85,7 @@ final class GraphPlan {
     /// - Parameters:
     ///   - nodes: those that are to stay.
     ///   - previous: the plan that runs now; what it has and `wiring` has not fades out.
-    init(serial: Int32, nodes: [GraphNode], wiring: GraphWiring, previous: GraphPlan?, context: Context) {
+    init(serial: Int32, nodes: [GraphNode], wiring: GraphWiring, previous: GraphPlan?, context: Context) throws {
         self.serial = serial
         let fades = context.fadeFrames > 0 && previous != nil
         let byID = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0) })
@@ -99,7 +101,7 @@ final class GraphPlan {
                 continue
             }
             let isEvents = GraphPlan.isEvents(arc, wiring, byID)
-            ways[arc] = Way(arc, gain: gain, delayFrames: delay, isEvents: isEvents, urids: context.urids)
+            ways[arc] = try Way(arc, gain: gain, delayFrames: delay, isEvents: isEvents, urids: context.urids)
             if fades {
                 rising.insert(arc)
                 wait = max(wait, delay)
@@ -158,7 +160,7 @@ final class GraphPlan {
             }
         }
         let memory = memory
-        func mix(_ point: GraphPoint, _ destination: UnsafeMutablePointer<Float>, rest: Float) -> ProcessMix {
+        func mix(_ point: GraphPoint, _ destination: UnsafeMutablePointer<Float>, rest: Float) throws -> ProcessMix {
             let arcs = (incoming[point] ?? []).compactMap { way, fade -> ProcessArc? in
                 guard let buffer = source(way.arc.from) else { return nil }
                 return ProcessArc(
@@ -166,32 +168,32 @@ final class GraphPlan {
                     isEven: fade == .rising ? previous?.ways[way.arc] != nil : ways[way.arc] != nil, delay: way.delay,
                     input: way.arc.from.endID.flatMap { inputPlaces[$0] } ?? -1)
             }
-            return ProcessMix(destination: destination, arcs: memory.copy(arcs), arcCount: arcs.count, rest: rest)
+            return ProcessMix(destination: destination, arcs: try memory.copy(arcs), arcCount: arcs.count, rest: rest)
         }
         func merge(
             _ point: GraphPoint, _ destination: UnsafeMutablePointer<LV2_Atom_Sequence>, _ capacity: UInt32, takesMIDI: Bool,
             filter: UnsafePointer<ch_midi_filter>?
-        ) -> ProcessMerge {
+        ) throws -> ProcessMerge {
             let arcs = (incoming[point] ?? []).compactMap { way, fade -> ProcessEventArc? in
                 guard let (sequence, isMIDI) = events(way.arc.from) else { return nil }
                 return ProcessEventArc(
                     source: sequence, fade: fade, delay: way.eventDelay, takesAll: !(isMIDI && takesMIDI))
             }
             return ProcessMerge(
-                destination: destination, capacity: capacity, arcs: memory.copy(arcs), arcCount: arcs.count, filter: filter)
+                destination: destination, capacity: capacity, arcs: try memory.copy(arcs), arcCount: arcs.count, filter: filter)
         }
 
         var lines: [UInt32: BypassDelay] = [:]
-        let steps = self.nodes.map { node -> ProcessStep in
+        let steps = try self.nodes.map { node -> ProcessStep in
             let ports = node.description.ports
-            let mixes = node.floatInputs.sorted { $0.key < $1.key }.map { port, input in
-                var made = mix(.node(node.id, port), input.buffer, rest: input.rest)
+            let mixes = try node.floatInputs.sorted { $0.key < $1.key }.map { port, input in
+                var made = try mix(.node(node.id, port), input.buffer, rest: input.rest)
                 made.optional = input.optional
                 return made
             }
-            let merges = node.eventInputs.sorted { $0.key < $1.key }.compactMap { port, place -> ProcessMerge? in
+            let merges = try node.eventInputs.sorted { $0.key < $1.key }.compactMap { port, place -> ProcessMerge? in
                 let input = node.process.pointee.atomInputs[place]
-                let made = merge(
+                let made = try merge(
                     .node(node.id, port), input.sequence, input.capacity, takesMIDI: input.takesMIDI,
                     filter: UnsafePointer(node.filter))
                 return made.arcCount > 0 ? made : nil
@@ -203,7 +205,7 @@ final class GraphPlan {
                 let old = previous?.delayLines[node.id]
                 lines[node.id] =
                     old?.frames == latency
-                    ? old : BypassDelay(frames: latency, count: wet.count, maximumBlock: context.maximumBlock)
+                    ? old : try BypassDelay(owner: node.name, frames: latency, count: wet.count, maximumBlock: context.maximumBlock)
             }
             let line = lines[node.id]
             let bypasses = wet.enumerated().map { i, port in
@@ -211,7 +213,7 @@ final class GraphPlan {
                     source: dry.isEmpty ? nil : node.floatInputs[dry[i % dry.count].index]!.buffer,
                     destination: node.floatOutputs[port.index]!, delay: line?.lines[i], dry: line?.dry[i])
             }
-            return ProcessStep(
+            return try ProcessStep(
                 node: node.process, mixes: memory.copy(mixes), mixCount: mixes.count, merges: memory.copy(merges),
                 mergeCount: merges.count, bypasses: memory.copy(bypasses), bypassCount: bypasses.count)
         }
@@ -230,12 +232,12 @@ final class GraphPlan {
             return input
         }
         channel = 0
-        let processOutputs = outputs.map { end -> ProcessOutput in
+        let processOutputs = try outputs.map { end -> ProcessOutput in
             var output = ProcessOutput(kind: end.processKind, jack: end.jack)
             if let buffer = end.buffer {
-                output.mix = mix(.end(end.id), buffer, rest: 0)
+                output.mix = try mix(.end(end.id), buffer, rest: 0)
             } else if let sequence = end.sequence {
-                output.merge = merge(
+                output.merge = try merge(
                     .end(end.id), sequence, UInt32(GraphEnd.sequenceSize), takesMIDI: true, filter: nil)
             }
             if end.isMain && end.kind == .audio && !goingEnds.contains(where: { $0 === end }) {
@@ -245,7 +247,7 @@ final class GraphPlan {
             return output
         }
         mappings = context.mappings.filter { known.contains($0.nodeID) }
-        pointer = memory.copy([
+        pointer = try memory.copy([
             ProcessPlan(
                 serial: serial, steps: memory.copy(steps), stepCount: steps.count, inputs: memory.copy(processInputs),
                 inputCount: processInputs.count, outputs: memory.copy(processOutputs), outputCount: processOutputs.count,

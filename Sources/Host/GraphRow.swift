@@ -5,7 +5,7 @@
 /// inputs are averaged, channel j into input j modulo the inputs. All other ports (CV, side chains, further MIDI ports)
 /// become ports of the graph.
 extension Graph {
-    func rowWiring() -> GraphWiring {
+    func rowWiring() throws -> GraphWiring {
         var wiring = GraphWiring()
         wiring.isRow = true
         var audio: [GraphPoint] = []
@@ -19,13 +19,13 @@ extension Graph {
         }
         func addInput(
             _ kind: GraphEnd.Kind, _ name: String, _ prettyName: String, isMain: Bool = false, rest: Float = 0
-        ) -> GraphPoint {
-            let end = makeEnd(wiring, name, prettyName, kind, isInput: true, isMain: isMain, rest: rest)
+        ) throws -> GraphPoint {
+            let end = try makeEnd(wiring, name, prettyName, kind, isInput: true, isMain: isMain, rest: rest)
             wiring.inputs.append(end)
             return .end(end.id)
         }
-        func addOutput(_ kind: GraphEnd.Kind, _ name: String, _ prettyName: String, isMain: Bool = false) -> GraphPoint {
-            let end = makeEnd(wiring, name, prettyName, kind, isInput: false, isMain: isMain)
+        func addOutput(_ kind: GraphEnd.Kind, _ name: String, _ prettyName: String, isMain: Bool = false) throws -> GraphPoint {
+            let end = try makeEnd(wiring, name, prettyName, kind, isInput: false, isMain: isMain)
             wiring.outputs.append(end)
             return .end(end.id)
         }
@@ -36,8 +36,8 @@ extension Graph {
             let mainInputs = ports.filter { $0.isInput && $0.isMainAudio }
             if !mainInputs.isEmpty && !hasAudio {
                 hasAudio = true
-                audio = mainInputs.enumerated().map { channel, port in
-                    addInput(.audio, "in_\(channel + 1)", port.name, isMain: true)
+                audio = try mainInputs.enumerated().map { channel, port in
+                    try addInput(.audio, "in_\(channel + 1)", port.name, isMain: true)
                 }
             }
             for (i, port) in mainInputs.enumerated() {
@@ -57,10 +57,10 @@ extension Graph {
             let midiPort = node.description.mainMIDIInput
             for port in ports where port.kind == .atom && port.isInput && port.takesMIDI {
                 if port.index == midiPort?.index {
-                    if midi == nil { midi = addInput(.midi, "midi_in", "MIDI In") }
+                    if midi == nil { midi = try addInput(.midi, "midi_in", "MIDI In") }
                     connect(midi!, .node(node.id, port.index))
                 } else {
-                    connect(addInput(.midi, port.symbol, port.name), .node(node.id, port.index))
+                    try connect(addInput(.midi, port.symbol, port.name), .node(node.id, port.index))
                 }
             }
             var isFirstMIDI = true
@@ -70,7 +70,7 @@ extension Graph {
                     lastMIDI = (midi!, port.name)
                     isFirstMIDI = false
                 } else {
-                    connect(.node(node.id, port.index), addOutput(.midi, port.symbol, port.name))
+                    try connect(.node(node.id, port.index), addOutput(.midi, port.symbol, port.name))
                 }
             }
             // What stands aside of the row
@@ -80,17 +80,17 @@ extension Graph {
                     (.audio, true) where !port.isMainAudio:
                     let kind: GraphEnd.Kind = port.kind == .cv ? .cv : .audio
                     let rest = port.kind == .cv ? port.default ?? 0 : 0
-                    connect(addInput(kind, port.symbol, port.name, rest: rest), .node(node.id, port.index))
+                    try connect(addInput(kind, port.symbol, port.name, rest: rest), .node(node.id, port.index))
                 case (.cv, false):
-                    connect(.node(node.id, port.index), addOutput(.cv, port.symbol, port.name))
+                    try connect(.node(node.id, port.index), addOutput(.cv, port.symbol, port.name))
                 default: break
                 }
             }
         }
         for (channel, point) in lastAudio.enumerated() {
-            connect(point, addOutput(.audio, "out_\(channel + 1)", "Output \(channel + 1)", isMain: true))
+            try connect(point, addOutput(.audio, "out_\(channel + 1)", "Output \(channel + 1)", isMain: true))
         }
-        if let (point, name) = lastMIDI { connect(point, addOutput(.midi, "midi_out", name)) }
+        if let (point, name) = lastMIDI { try connect(point, addOutput(.midi, "midi_out", name)) }
         return wiring
     }
 }

@@ -13,6 +13,8 @@ public enum HostError: Error, CustomStringConvertible, Equatable {
     case server(String)
     case state(plugin: String, cause: String)
     case connection(from: String, to: String, cause: String)
+    /// `owner` is a plugin's name, or "the graph".
+    case outOfMemory(owner: String, bytes: Int)
     /// What would feed back, in order.
     case feedback(names: [String])
     case usage(String)
@@ -53,6 +55,8 @@ public enum HostError: Error, CustomStringConvertible, Equatable {
             return "\(plugin): state: \(cause)"
         case .connection(let from, let to, let cause):
             return "\(from) cannot be connected to \(to): \(cause)"
+        case .outOfMemory(let owner, let bytes):
+            return "\(owner): there is no memory for it (\(bytes) bytes were asked for)"
         case .feedback(let names):
             return "that would feed back: \((names + names.prefix(1)).joined(separator: " → "))"
         case .usage(let cause):

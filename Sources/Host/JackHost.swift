@@ -69,7 +69,7 @@ public final class JackHost {
     private var trimmed = 0
     /// The file that plays, at JACK's rate.
     private var input: SoundFile?
-    private let memory = ProcessMemory()
+    private let memory = ProcessMemory("the sound file")
     private let startsTransport: Bool
     private var isActive = false
     private var isClosed = false
@@ -88,7 +88,7 @@ public final class JackHost {
             // Under command it may begin empty.
             graph =
                 options.commands != nil && patch.plugins.isEmpty
-                ? Graph(world: world, settings: JackHost.settings(of: client))
+                ? try Graph(world: world, settings: JackHost.settings(of: client))
                 : try Graph(world: world, patch: patch, settings: JackHost.settings(of: client))
         } catch {
             jack_client_close(client)
@@ -172,7 +172,7 @@ public final class JackHost {
         process.pointee.guardsPlugins = true
         process.pointee.overrunLimit = Int32(options.overrunLimit)
         process.pointee.tapsControls = options.collectsControls
-        if options.commands != nil || !graph.mappings.isEmpty { graph.offerMIDI() }
+        if options.commands != nil || !graph.mappings.isEmpty { try graph.offerMIDI() }
         for end in graph.inputs + graph.outputs { try ports.register(end) }
         followEnds()
         graph.activate()
@@ -181,7 +181,7 @@ public final class JackHost {
             guard graph.audioInputCount > 0 else { throw HostError.usage("these plugins take no audio input") }
             input = file.resampled(to: Int(graph.settings.sampleRate))
             let player = input?.mapped(to: graph.audioInputCount) ?? []
-            process.pointee.player = memory.copy(player.map { memory.copy($0) })
+            process.pointee.player = try memory.copy(player.map { try memory.copy($0) })
             process.pointee.playerChannels = player.count
             process.pointee.playerFrames = UInt64(player.first?.count ?? 0)
         }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct CommandTests {
     private func session(block: Int = 64) -> (HostSession, GraphStepper) {
         let world = World()
-        let graph = Graph(world: world, settings: Renderer.settings(sampleRate: 48000, block: block))
+        let graph = try! Graph(world: world, settings: Renderer.settings(sampleRate: 48000, block: block))
         return (HostSession(graph: graph, world: world), GraphStepper(graph, block: block))
     }
 

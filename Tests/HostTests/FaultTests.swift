@@ -8,7 +8,7 @@ import Testing
 
     private func setUp() throws -> (ProbePlugin, HostSession, GraphStepper, Notices) {
         let probe = try ProbePlugin(defines: ["MISBEHAVE"])
-        let graph = Graph(
+        let graph = try Graph(
             world: probe.world,
             settings: ProcessSettings(
                 sampleRate: 48000, minimumBlock: 64, maximumBlock: 64, nominalBlock: 64, hasFixedBlock: true, isOffline: false))
