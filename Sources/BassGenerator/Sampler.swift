@@ -226,7 +226,10 @@ public final class Sampler {
         let buffer = try take.memory()
         let hears = take.settings.hearsChords
         try transformer.hear(mix.base, frames: count, auxiliary: hears ? auxiliary.base : nil, control: control)
-        if hears { HeardChords.fill(chords.base, mixKnown: mixKnown.base, auxiliary: auxiliary.base, frames: count) }
+        if hears {
+            HeardChords.fill(
+                chords.base, mixKnown: mixKnown.base, beat: beat.base, auxiliary: auxiliary.base, frames: count)
+        }
         transformer.listen(rows, kept: take.conditions.kept, first: first, frames: count, buffer.base)
         take.listened[window] = buffer
         windowsHeld = max(windowsHeld, take.held)

@@ -24,19 +24,27 @@ import Testing
         try transformer.hear(rows.mix, frames: 48, auxiliary: &auxiliary, control: nil)
         #expect(try difference(array(transformer.heard, 48 * 16), vectors.array("heard")) < 1e-4)
         #expect(try difference(auxiliary, vectors.array("auxiliary")) < 1e-4)
-        var chords = [Float](repeating: 0, count: 48 * 25)
-        HeardChords.fill(&chords, mixKnown: rows.mixKnown, auxiliary: auxiliary, frames: 48)
-        #expect(try chords == vectors.array("heard_chords"))
-        // What is known already stays.
-        var known = [Float](repeating: 1, count: 48 * 25)
-        HeardChords.fill(&known, mixKnown: rows.mixKnown, auxiliary: auxiliary, frames: 48)
-        #expect(known.allSatisfy { $0 == 1 })
         let kept = try keptLine()
         var listened = [Float](repeating: .nan, count: 48 * 32)
         transformer.listen(rows, kept: kept, first: 0, frames: 48, &listened)
         #expect(try difference(listened, vectors.array("listened")) < 1e-4)
         transformer.listen(nil, kept: kept, first: 0, frames: 48, &listened)
         #expect(try difference(listened, vectors.array("listened_without")) < 1e-4)
+    }
+
+    @Test func chordsChangeWithTheBeat() throws {
+        let answer = try vectors.array("answer"), ones = [Float](repeating: 1, count: 48)
+        func heardChords(_ beat: [Float], into chords: [Float]) -> [Float] {
+            var chords = chords, answer = answer
+            HeardChords.fill(&chords, mixKnown: ones, beat: beat, auxiliary: &answer, frames: 48)
+            return chords
+        }
+        let none = [Float](repeating: 0, count: 48 * 25), beat = try vectors.array("answer_beat")
+        #expect(try heardChords(beat, into: none) == vectors.array("heard_chords"))
+        #expect(try heardChords(none, into: none) == vectors.array("heard_without_beats"))
+        // What is known already stays.
+        let known = [Float](repeating: 1, count: 48 * 25)
+        #expect(heardChords(beat, into: known) == known)
     }
 
     private func keptLine() throws -> KeptLine {

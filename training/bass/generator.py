@@ -51,17 +51,48 @@ class MixEncoder(nn.Module):
         return self.trunk(features)
 
 
-HEARD_REACH = 4  # frames to each side over which the chord that is heard is averaged
+EVIDENCE = 0.2  # what a frame's logits weigh against the costs of changing the chord, chosen on the songs looked at in training
+NEW_BEAT, NEW_BAR, ANYWHERE = 2.0, 1.0, 1.0  # costs of a change: with a beat, with a bar, where beats are not known
 
 
-def heard_chords(answer):
-    """[B, T, 25] chords as a condition, from the mix encoder's auxiliary answer [B, T, 29]: its logits' mean over ± 4 frames
-    (as far as the frames go); the likeliest root (nothing is known where "none" is likelier) and the tones that are likelier than not."""
-    mean = layers.moving_mean(answer[..., :25], torch.ones_like(answer[..., :1]), HEARD_REACH)
-    best = mean[..., :13].argmax(-1)
-    known = (best < 12).to(answer.dtype)[..., None]
-    root = F.one_hot(best, 13)[..., :12].to(answer.dtype)
-    return torch.cat([root, (mean[..., 13:] > 0).to(answer.dtype), torch.ones_like(known)], -1) * known
+def change_costs(beat):
+    """[B, T] what a change of chord costs at each frame, and [B, T] where a bar begins, of beat features [B, T, 7].
+
+    A beat begins where its phase passes 0: its sine is negative before and not any more. Inside a beat no chord changes."""
+    def begins(sine):
+        return np.concatenate([np.zeros_like(sine[:, :1], bool), (sine[:, :-1] < 0) & (sine[:, 1:] >= 0)], 1)
+    known = beat[..., 6] > 0
+    bar = known & begins(beat[..., 2])
+    costs = np.where(known, np.where(bar, NEW_BAR, np.where(begins(beat[..., 0]), NEW_BEAT, np.inf)), ANYWHERE)
+    costs[:, 1:][known[:, 1:] != known[:, :-1]] = ANYWHERE
+    return costs, bar
+
+
+def heard_chords(answer, beat):
+    """[B, T, 25] chords as a condition, from the mix encoder's auxiliary answer [B, T, 29] and beat features [B, T, 7] (zeros where
+    unknown): the likeliest succession of roots (or none: nothing is known there), found by Viterbi's algorithm with the costs above;
+    of the tones those whose mean logit is positive as long as the root and the bar stay."""
+    logits = answer.detach().double().cpu().numpy()
+    costs, bar = change_costs(beat.detach().cpu().numpy())
+    batch, frames = logits.shape[:2]
+    best, back = EVIDENCE * logits[:, 0, :13], np.zeros((frames, batch, 13), np.int64)
+    for i in range(1, frames):
+        changed = best.max(1, keepdims=True) - costs[:, i, None]
+        back[i] = np.where(best >= changed, np.arange(13), best.argmax(1)[:, None])
+        best = np.maximum(best, changed) + EVIDENCE * logits[:, i, :13]
+    roots = np.empty((batch, frames), np.int64)
+    roots[:, -1] = best.argmax(1)
+    for i in range(frames - 1, 0, -1):
+        roots[:, i - 1] = back[i][np.arange(batch), roots[:, i]]
+    out = np.zeros((batch, frames, CHORD))
+    for row, root, begins, tones in zip(out, roots, bar, logits[..., 13:25]):
+        cuts = np.flatnonzero(np.concatenate([[True], (root[1:] != root[:-1]) | begins[1:], [True]]))
+        for first, end in zip(cuts[:-1], cuts[1:]):
+            if root[first] < 12:
+                row[first:end, root[first]] = 1
+                row[first:end, 12:24] = tones[first:end].sum(0) > 0
+                row[first:end, 24] = 1
+    return torch.from_numpy(out).to(answer)
 
 
 def waves(x, count=16):
@@ -131,7 +162,7 @@ class Generator(nn.Module):
     def hear_chords(self, conditions, heard=None):
         """The conditions with the chords that the mix encoder hears, where none are known and the mix is."""
         heard = self.mix_encoder(conditions.mix) if heard is None else heard
-        own = heard_chords(self.mix_encoder.auxiliary(heard)) * conditions.mix_known
+        own = heard_chords(self.mix_encoder.auxiliary(heard), conditions.beat) * conditions.mix_known
         return conditions._replace(chords=torch.where(conditions.chords[..., 24:] > 0, conditions.chords, own))
 
     def listen(self, conditions, heard=None):

@@ -16,8 +16,9 @@ decoding.safetensors
     logits, cents, onset, loudness of a take as a trained line head gives them → pitch [N] (0: silent), notes [M, 4] (onset step
     with its fraction, end step, MIDI note, loudest dB), control_pitch and control_loudness [2 N]
 generator.safetensors (of the tiny generator; 48 frames)
-    mix, mix_known, beat, chords, kept, mask, noise → heard (mix encoder), auxiliary, heard_chords (`hear_chords`), listened, listened_without (nothing known but
-    what is kept); step (embedding of t, d, w = 0.7, 0.25, 3), block_in, block_out (the first block's, there, at z = noise), velocity;
+    mix, mix_known, beat, chords, kept, mask, noise → heard (mix encoder), auxiliary, listened,
+    listened_without (nothing known but what is kept); answer [48, 29] of a mix encoder, answer_beat [48, 7] → heard_chords,
+    heard_without_beats; step (embedding of t, d, w = 0.7, 0.25, 3), block_in, block_out (the first block's, there, at z = noise), velocity;
     trajectory [4, 48, 24]: z after each of 4 steps, guidance 2, rescaling 0.85, nothing kept;
     styled [4, 48, 24]: the same with style [8], strength 0.8, and what is kept by mask;
     varied [3, 48, 24]: 3 steps from start [48, 24] beginning at t = 0.6, guidance 1;
@@ -140,7 +141,12 @@ def generator_vectors(model, features):
     with torch.no_grad():
         out["heard"] = model.mix_encoder(conditions.mix)
         out["auxiliary"] = model.mix_encoder.auxiliary(out["heard"])
-        out["heard_chords"] = model.hear_chords(conditions._replace(chords=torch.zeros_like(conditions.chords))).chords
+        # Answers of a chord or two a bar, uncertain, and with ends that no beat covers
+        answer = torch.from_numpy(3 * random.standard_normal((FRAMES, 29)) + 4 * np.repeat(random.standard_normal((12, 29)), 4, 0))[None]
+        beat = conditions.beat * torch.tensor((times > 0.2) & (times < 2.0))[None, :, None]
+        out |= dict(answer=answer.float().double(), answer_beat=beat)
+        out["heard_chords"] = generator.heard_chords(out["answer"], beat)
+        out["heard_without_beats"] = generator.heard_chords(out["answer"], torch.zeros_like(beat))
         out["listened"] = model.listen(conditions)
         out["listened_without"] = model.listen(conditions.without())
         t, d, w = (torch.tensor([x], dtype=torch.float64) for x in (0.7, 0.25, 3.0))
