@@ -8,16 +8,35 @@ public final class Graph {
     /// The plugins, in the order in which they came.
     public internal(set) var nodes: [GraphNode] = []
     public private(set) var settings: ProcessSettings
-    /// Frames of a fade when something changes while it runs; 0: changes are sudden.
-    public var fadeFrames: Int
+    /// Seconds that a fade takes when something changes while it runs; 0: changes are sudden.
+    public var fadeSeconds = Graph.usualFade { didSet { followTimes() } }
+    /// Seconds for which what has been replaced or bypassed may go on sounding, with nothing to hear; 0: it fades at once.
+    public var tailSeconds = 0.0 { didSet { followTimes() } }
+    /// The same where a patch says nothing of them.
+    public var usualTimes = (fade: Graph.usualFade, tail: 0.0)
+    private(set) var fadeFrames = 0
     let world: World
+    package var sharedWorld: World { world }
     let process: UnsafeMutablePointer<Process>
     var wiring = GraphWiring()
+    /// Whether JACK is to know every port of every plugin; and those ends that nothing is connected with.
+    var offersPorts = false { didSet { if offersPorts != oldValue { changed() } } }
+    var offered: [GraphEnd] = []
     /// What MIDI moves.
     var mappings: [GraphMapping] = []
+    /// What CV moves.
+    var cvMappings: [GraphCVMapping] = []
+    /// Whose levels are watched.
+    var levels: [GraphLevel] = []
+    /// What dies away.
+    private var tails: [GraphTail] = []
+    /// More than this are not kept: each costs as much as the plugins in it.
+    static let mostTails = 4
     /// Gives an end its port in the outside world, and takes it away.
     var registerEnd: ((GraphEnd) throws -> Void)?
     var unregisterEnd: ((GraphEnd) -> Void)?
+    /// Takes apart what an end that stays is connected with in other clients.
+    var releaseEnd: ((GraphEnd) -> Void)?
     /// Takes apart what an end is connected with out there.
     var detachEnd: ((GraphEnd) -> Void)?
 
@@ -47,7 +66,7 @@ public final class Graph {
     private static let commandBytes: UInt32 = 256 << 10
     private static let eventBytes: UInt32 = 1 << 20
     /// 20 ms: too short to be heard as a fade, long enough not to be heard as a click.
-    static let fadeSeconds = 0.02
+    public static let usualFade = 0.02
     /// How long a plugin that comes in another's place plays unheard first.
     static let warmSeconds = 0.1
 
@@ -57,7 +76,6 @@ public final class Graph {
     public init(world: World, settings: ProcessSettings) throws {
         self.world = world
         self.settings = settings
-        fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
         wake = cr_semaphore_make()
         plan = try GraphPlan(
             serial: 0, nodes: [], wiring: GraphWiring(), previous: nil,
@@ -78,10 +96,16 @@ public final class Graph {
         process.pointee.fadeCurve[Process.fadeSteps] = 1
         process.pointee.sampleRate = settings.sampleRate
         process.pointee.maximumBlock = UInt32(settings.maximumBlock)
-        process.pointee.bypassFrames = UInt32(fadeFrames)
         process.pointee.scratchCapacity = Graph.commandBytes
         process.pointee.isFreewheeling = settings.isOffline
         process.pointee.meter.loads = loads
+        followTimes()
+    }
+
+    private func followTimes() {
+        fadeFrames = Int((settings.sampleRate * min(max(fadeSeconds, 0), 60)).rounded())
+        ch_store(&process.pointee.bypassFrames, Int32(fadeFrames))
+        ch_store(&process.pointee.tailFrames, Int32((settings.sampleRate * min(max(tailSeconds, 0), 3600)).rounded()))
     }
 
     /// Loads plugins in a row, and sets them (default state, then preset, then settings).
@@ -117,6 +141,8 @@ public final class Graph {
     public var audioOutputCount: Int { wiring.outputs.count { $0.isMain && $0.kind == .audio } }
     /// Frames of latency, from the plugins' own reports: of a row the sum, else the longest way.
     public var latency: Int { timing.latency }
+    /// Counts the plans.
+    var planSerial: Int32 { plan.serial }
     var timing: GraphPlan.Timing { GraphPlan.timing(activeNodes, activeWiring) }
 
     private var activeNodes: [GraphNode] { nodes.filter { !$0.isInactive } }
@@ -163,6 +189,7 @@ public final class Graph {
     func setRunning(_ isRunning: Bool) {
         if isRunning == self.isRunning { return }
         self.isRunning = isRunning
+        tails = []
         if isRunning { return }
         // Whatever was on its way will not be taken any more.
         _ = ch_exchange_pointer(&process.pointee.pendingPlan, nil)
@@ -174,9 +201,15 @@ public final class Graph {
         for entry in gone { release(entry.ends) }
     }
 
+    /// All ends that run, those that fade out among them.
+    var plannedEnds: [GraphEnd] { plan.ends + retired.flatMap(\.ends) }
+
     /// No end has a port any more: the client is gone.
     func forgetPorts() {
-        for end in wiring.inputs + wiring.outputs + plan.ends + retired.flatMap(\.ends) { end.jack = nil }
+        for end in outsideEnds() + plannedEnds {
+            end.jack = nil
+            end.others = []
+        }
     }
 
     /// Has the process thread post the graph's own semaphore again.
@@ -218,6 +251,7 @@ public final class Graph {
     package func remove(_ gone: [GraphNode]) {
         let ids = Set(gone.map(\.id))
         mappings.removeAll { ids.contains($0.nodeID) }
+        forgetTaps(ids)
         nodes.removeAll { ids.contains($0.id) }
         wiring.arcs.removeAll { arc, _ in
             ids.contains(arc.from.nodeID ?? 0) || ids.contains(arc.to.nodeID ?? 0)
@@ -234,6 +268,9 @@ public final class Graph {
         }
         try wire(patch.connections)
         for mapping in patch.mappings { try map(mapping) }
+        for mapping in patch.cvMappings { try mapCV(mapping) }
+        fadeSeconds = patch.fade.map { Double($0) / 1000 } ?? usualTimes.fade
+        tailSeconds = patch.tail.map(Double.init) ?? usualTimes.tail
         isStale = true
         installIfStale()
         if !isRunning, let failure { throw failure }
@@ -270,16 +307,47 @@ public final class Graph {
         if let state { fresh.instance.restore(state) }
         try change(fresh)
         let moved = try mappings.map { $0.nodeID == node.id ? try $0.moved(to: fresh) : $0 }
+        let movedCV = try cvMappings.map { try $0.moved(among: [node.id: fresh], in: self) }
         if isActive && !fresh.isInactive { start(fresh) }
+        keepTail(of: [node])
         nodes[place] = fresh
         func renamed(_ point: GraphPoint) -> GraphPoint {
             point.nodeID == node.id ? .node(fresh.id, point.port) : point
         }
         wiring.arcs = wiring.arcs.map { (GraphArc(from: renamed($0.arc.from), to: renamed($0.arc.to)), $0.gain) }
-        for end in wiring.inputs + wiring.outputs where end.port?.node == node.id { end.port?.node = fresh.id }
+        for end in wiring.inputs + wiring.outputs + offered where end.port?.node == node.id { end.port?.node = fresh.id }
         mappings = moved
+        cvMappings = movedCV
+        for level in levels where level.source.nodeID == node.id { level.source = .node(fresh.id, level.source.port) }
         changed(warmFrames: Int(settings.sampleRate * Graph.warmSeconds) + fresh.latency)
         return fresh
+    }
+
+    /// Has plugins that are about to lose their place die away, if that is wanted. While the wiring still has them.
+    func keepTail(of gone: [GraphNode]) {
+        let sounding = gone.filter { node in
+            node.description.ports.contains { !$0.isInput && $0.kind == .audio } && plan.nodes.contains { $0 === node }
+        }
+        if !isRunning || tailSeconds <= 0 || sounding.isEmpty { return }
+        tails.append(GraphTail(sounding, in: activeWiring))
+        if tails.count > Graph.mostTails { tails.removeFirst() }
+    }
+
+    /// How many things die away now.
+    package var tailCount: Int { tails.count }
+
+    /// Lets go of what has died away, or has had its time.
+    private func endTails() {
+        let now = ch_load_u64(&process.pointee.position)
+        for tail in tails where tail.began == nil && plan.nodes.contains(where: { $0 === tail.nodes[0] })
+            && ch_load(&process.pointee.settledPlan) == plan.serial
+        { tail.began = now }
+        let count = tails.count
+        let time = UInt64(settings.sampleRate * tailSeconds)
+        tails.removeAll { tail in
+            tail.began.map { now &- $0 >= time || tail.isQuiet(for: Int(settings.sampleRate)) } ?? false
+        }
+        if tails.count < count { isStale = true }
     }
 
     /// Applies a preset without a click (see `replace`).
@@ -319,13 +387,25 @@ public final class Graph {
         rest: Float = 0
     ) throws -> GraphEnd {
         // One of that name may still be fading out: it is taken up again, or its name is not.
-        let present = wiring.inputs + wiring.outputs
+        // One that was offered for a plugin that has given way to another goes on.
+        if let place = offered.firstIndex(where: { end in
+            end.name == name && end.kind == kind && end.isInput == isInput && end.isMain == isMain && end.rest == rest
+                && !nodes.contains { $0.id == end.port?.node }
+        }) {
+            let old = offered.remove(at: place)
+            (old.partners, old.port, old.aliases, old.isForControl, old.range) = ([], nil, [], false, nil)
+            return old
+        }
+        let present = wiring.inputs + wiring.outputs + offered
         let leaving = (plan.ends + retired.flatMap(\.ends)).filter { end in !present.contains { $0.id == end.id } }
         if let old = leaving.first(where: { $0.name == name }), !present.contains(where: { $0.name == name }),
             old.kind == kind, old.isInput == isInput, old.isMain == isMain, old.rest == rest
         {
             old.partners = []
             old.port = nil
+            old.aliases = []
+            old.range = nil
+            old.isForControl = false
             if !keepsConnections { detachEnd?(old) }
             return old
         }
@@ -395,6 +475,7 @@ public final class Graph {
         }
         free()
         if latencyHasChanged() && !wiring.isRow { isStale = true }
+        endTails()
         guard ch_load(&process.pointee.settledPlan) == plan.serial else { return }
         // What has faded out stands in the plan until the next one.
         if plan.hasFades { isStale = true }
@@ -409,6 +490,7 @@ public final class Graph {
 
     private func makePlan(after previous: GraphPlan?, fades: Int) throws -> GraphPlan {
         serial += 1
+        if offersPorts || !offered.isEmpty { try updateOffers() }
         for end in wiring.inputs + wiring.outputs where end.jack == nil {
             // One that cannot be had stays silent; whoever registers has said so.
             try? registerEnd?(end)
@@ -418,7 +500,7 @@ public final class Graph {
             serial: serial, nodes: activeNodes, wiring: activeWiring, previous: previous,
             context: .init(
                 urids: UnsafePointer(world.urids.known), maximumBlock: settings.maximumBlock, fadeFrames: fades,
-                warmFrames: warmFrames, mappings: mappings))
+                warmFrames: warmFrames, mappings: mappings, cvMappings: cvMappings, levels: levels, tails: tails))
     }
 
     /// The next plan; without memory for it the present one goes on.
@@ -484,6 +566,10 @@ public final class Graph {
     /// Gives ends' ports back that no plan has any more.
     private func release(_ ends: [GraphEnd]) {
         for end in ends where !plan.ends.contains(where: { $0.id == end.id }) {
+            if offered.contains(where: { $0.id == end.id }) {
+                releaseEnd?(end)
+                continue
+            }
             unregisterEnd?(end)
             end.jack = nil
         }
@@ -507,22 +593,26 @@ public final class Graph {
             fresh.append(made)
         }
         let moved = try mappings.map { mapping in try fresh.first { $0.id == mapping.nodeID }.map(mapping.moved) ?? mapping }
+        let byID = Dictionary(uniqueKeysWithValues: fresh.map { ($0.id, $0) })
+        let movedCV = try cvMappings.map { try $0.moved(among: byID, in: self) }
         self.settings = settings
-        fadeFrames = Int(settings.sampleRate * Graph.fadeSeconds)
+        tails = []
         func resized(_ end: GraphEnd) throws -> GraphEnd {
             let made = try GraphEnd(
                 id: end.id, name: end.name, prettyName: end.prettyName, kind: end.kind, isInput: end.isInput,
                 isMain: end.isMain, rest: end.rest, maximumBlock: settings.maximumBlock,
                 urids: UnsafePointer(world.urids.known))
             (made.partners, made.port, made.jack) = (end.partners, end.port, end.jack)
+            (made.aliases, made.isForControl, made.range, made.others) = (end.aliases, end.isForControl, end.range, end.others)
             return made
         }
-        let (inputs, outputs) = try (wiring.inputs.map(resized), wiring.outputs.map(resized))
-        (wiring.inputs, wiring.outputs, nodes, mappings) = (inputs, outputs, fresh, moved)
+        let (inputs, outputs, offers) = try (wiring.inputs.map(resized), wiring.outputs.map(resized), offered.map(resized))
+        (wiring.inputs, wiring.outputs, offered, nodes, mappings) = (inputs, outputs, offers, fresh, moved)
+        cvMappings = movedCV
         if isActive { for node in activeNodes { start(node) } }
         process.pointee.sampleRate = settings.sampleRate
         process.pointee.maximumBlock = UInt32(settings.maximumBlock)
-        process.pointee.bypassFrames = UInt32(fadeFrames)
+        followTimes()
         if !isRunning { return install() }
         // A plan that nobody has taken belongs to the past.
         _ = ch_exchange_pointer(&process.pointee.pendingPlan, nil)

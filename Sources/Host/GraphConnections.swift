@@ -171,15 +171,24 @@ extension Graph {
     /// The end by which a plugin's port is connected with others' ports.
     func outsideEnd(_ node: GraphNode, _ port: PortDescription, gain: Float = 1) throws -> GraphEnd {
         if let known = knownOutsideEnd(node, port) { return known }
-        let kind: GraphEnd.Kind = port.kind == .atom ? .midi : port.kind == .cv ? .cv : .audio
-        let made = try makeEnd(
-            wiring, "\(node.name)_\(port.symbol)", "\(node.name): \(port.name)", kind, isInput: port.isInput,
-            isMain: kind == .audio, rest: kind == .cv ? port.default ?? 0 : 0)
-        made.port = GraphEnd.PluginPort(node: node.id, port: port.index, alias: "\(node.name):\(port.symbol)")
+        let made: GraphEnd
+        if let place = offered.firstIndex(where: { $0.stands(for: node, port) }) {
+            made = offered.remove(at: place)
+        } else {
+            made = try makeOutsideEnd(node, port)
+        }
         if port.isInput { wiring.inputs.append(made) } else { wiring.outputs.append(made) }
         try port.isInput
             ? connect(.end(made.id), .node(node.id, port.index), gain: gain)
             : connect(.node(node.id, port.index), .end(made.id), gain: gain)
+        return made
+    }
+
+    func makeOutsideEnd(_ node: GraphNode, _ port: PortDescription) throws -> GraphEnd {
+        let made = try makeEnd(
+            wiring, Graph.outsideName(node, port), "\(node.name): \(port.name)", port.endKind, isInput: port.isInput,
+            isMain: port.endKind == .audio, rest: port.kind == .cv ? port.default ?? 0 : 0)
+        made.stand(for: node, port)
         return made
     }
 
@@ -210,7 +219,7 @@ extension Graph {
                 }
             }
         }
-        for end in wiring.inputs where end.port == nil {
+        for end in wiring.inputs where end.port == nil && !end.isForControl {
             for partner in end.partners { described.append(PatchConnection(from: partner.pattern, to: end.name)) }
         }
         for end in wiring.outputs where end.port == nil {
@@ -253,9 +262,16 @@ extension Graph {
     func removeIdleEnds() {
         func isIdle(_ end: GraphEnd) -> Bool {
             guard end.port != nil else { return false }
-            return end.partners.isEmpty || !wiring.arcs.contains { $0.arc.from.endID == end.id || $0.arc.to.endID == end.id }
+            return end.partners.isEmpty && end.others.isEmpty
+                || !wiring.arcs.contains { $0.arc.from.endID == end.id || $0.arc.to.endID == end.id }
         }
-        let idle = Set((wiring.inputs + wiring.outputs).filter(isIdle).map(\.id))
+        let idleEnds = (wiring.inputs + wiring.outputs).filter(isIdle)
+        let idle = Set(idleEnds.map(\.id))
+        for end in idleEnds {
+            end.partners = []
+            // Others may want it again.
+            if offersPorts, let node = end.port?.node, nodes.contains(where: { $0.id == node }) { offered.append(end) }
+        }
         wiring.inputs.removeAll { idle.contains($0.id) }
         wiring.outputs.removeAll { idle.contains($0.id) }
         wiring.arcs.removeAll { arc, _ in idle.contains(arc.from.endID ?? 0) || idle.contains(arc.to.endID ?? 0) }

@@ -20,6 +20,8 @@ public final class GraphEnd {
         var port: Int
         /// `plugin:port`
         var alias: String
+        /// Where it stands among its plugin's.
+        var order: Int
     }
 
     /// Ports of others that are to be connected whenever they are there.
@@ -32,6 +34,14 @@ public final class GraphEnd {
 
     public internal(set) var partners: [Partner] = []
     var port: PluginPort?
+    /// What JACK knows it as beside its name: two at most.
+    var aliases: [String] = []
+    /// Of a CV port, if its plugin says so.
+    var range: ClosedRange<Float>?
+    /// The ports of other clients that JACK has connected it with, where somebody keeps count.
+    var others: Set<OpaquePointer> = []
+    /// Only moves controls, or is only watched.
+    var isForControl = false
 
     /// What an unconnected input holds.
     let rest: Float

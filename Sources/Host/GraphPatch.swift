@@ -41,6 +41,9 @@ extension Graph {
         }
         patch.connections = describedConnections()
         patch.mappings = mappings.map(\.description)
+        patch.cvMappings = cvMappings.map(\.description)
+        if fadeSeconds != Graph.usualFade { patch.fade = Float(fadeSeconds * 1000) }
+        if tailSeconds != 0 { patch.tail = Float(tailSeconds) }
         return patch
     }
 
@@ -50,9 +53,13 @@ extension Graph {
     /// - Throws: `HostError`; then nothing has changed.
     package func change(to patch: Patch) throws {
         let (oldNodes, oldWiring, oldMappings) = (nodes, wiring, mappings)
-        let oldEnds = (wiring.inputs + wiring.outputs).map { (end: $0, partners: $0.partners, port: $0.port) }
+        let (oldCVMappings, oldLevels, oldTimes) = (cvMappings, levels, (fadeSeconds, tailSeconds))
+        let oldEnds = outsideEnds().map { (end: $0, partners: $0.partners, port: $0.port, aliases: $0.aliases) }
+        let oldOffers = offered
         nodes = []
         mappings = []
+        cvMappings = []
+        levels = []
         keepsConnections = true
         defer { keepsConnections = false }
         let fresh: [GraphNode]
@@ -61,9 +68,16 @@ extension Graph {
             fresh = nodes
         } catch {
             (nodes, wiring, mappings) = (oldNodes, oldWiring, oldMappings)
-            for (end, partners, port) in oldEnds { (end.partners, end.port) = (partners, port) }
+            (cvMappings, levels, (fadeSeconds, tailSeconds)) = (oldCVMappings, oldLevels, oldTimes)
+            offered = oldOffers
+            for (end, partners, port, aliases) in oldEnds { (end.partners, end.port, end.aliases) = (partners, port, aliases) }
             throw error
         }
+        // They lose their place with the wiring that they had.
+        let freshWiring = wiring
+        wiring = oldWiring
+        keepTail(of: oldNodes)
+        wiring = freshWiring
         // What moves controls needs a way in.
         if !mappings.isEmpty || oldWiring.inputs.contains(where: { $0.kind == .midi }) { try offerMIDI() }
         changed(warmFrames: Int(settings.sampleRate * Graph.warmSeconds) + (fresh.map(\.latency).max() ?? 0))

@@ -18,6 +18,8 @@ final class GraphPlan {
     private let delayLines: [UInt32: BypassDelay]
     private let leaving: [Way]
     private let mappings: [GraphMapping]
+    private let cvMappings: [GraphCVMapping]
+    private let levels: [GraphLevel]
 
     /// A connection as it runs: with its delay line, which goes on from plan to plan.
     final class Way {
@@ -66,7 +68,9 @@ final class GraphPlan {
             self.memory = memory
             self.frames = frames
             var lines: [UnsafeMutablePointer<ProcessDelay>] = []
-            for _ in 0..<count { lines.append(try memory.copy([ProcessDelay(line: memory.floats(frames), length: frames)])) }
+            for _ in 0..<(frames > 0 ? count : 0) {
+                lines.append(try memory.copy([ProcessDelay(line: memory.floats(frames), length: frames)]))
+            }
             self.lines = lines
             dry = try (0..<count).map { _ in try memory.floats(maximumBlock) }
         }
@@ -80,22 +84,34 @@ final class GraphPlan {
         /// Frames to wait at least before it.
         var warmFrames: Int
         var mappings: [GraphMapping] = []
+        var cvMappings: [GraphCVMapping] = []
+        var levels: [GraphLevel] = []
+        /// What dies away beside the nodes that are to stay.
+        var tails: [GraphTail] = []
     }
 
     /// - Parameters:
     ///   - nodes: those that are to stay.
     ///   - previous: the plan that runs now; what it has and `wiring` has not fades out.
-    init(serial: Int32, nodes: [GraphNode], wiring: GraphWiring, previous: GraphPlan?, context: Context) throws {
+    init(
+        serial: Int32, nodes remaining: [GraphNode], wiring wanted: GraphWiring, previous: GraphPlan?, context: Context
+    ) throws {
         self.serial = serial
+        let nodes = remaining + context.tails.flatMap(\.nodes)
+        let wiring = GraphTail.added(context.tails, to: wanted, previous)
         let fades = context.fadeFrames > 0 && previous != nil
         let byID = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0) })
-        let timing = GraphPlan.timing(nodes, wiring)
+        let timing = GraphPlan.timing(remaining, wanted)
+        let running = Set(previous?.nodes.map(\.id) ?? [])
+        let tailArcs = Set(context.tails.flatMap { $0.arcs.map(\.arc) })
 
         var ways: [GraphArc: Way] = [:]
-        var rising: Set<GraphArc> = []
+        var rising: [GraphArc: ProcessFade] = [:]
+        // Beside what dies away, what comes new hears nothing until the fade: all that was played before is the old one's.
+        let isPassedOn = context.tails.contains { $0.began == nil }
         var wait = context.warmFrames
         for (arc, gain) in wiring.arcs {
-            let delay = timing.delays[arc] ?? 0
+            let delay = tailArcs.contains(arc) ? previous?.ways[arc]?.delayFrames ?? 0 : timing.delays[arc] ?? 0
             if let old = previous?.ways[arc], old.gain == gain, old.delayFrames == delay {
                 ways[arc] = old
                 continue
@@ -103,7 +119,12 @@ final class GraphPlan {
             let isEvents = GraphPlan.isEvents(arc, wiring, byID)
             ways[arc] = try Way(arc, gain: gain, delayFrames: delay, isEvents: isEvents, urids: context.urids)
             if fades {
-                rising.insert(arc)
+                // What comes to a plugin that has just come is heard by nobody yet: it warms up with it.
+                if arc.to.nodeID.map(running.contains) ?? true {
+                    rising[arc] = isPassedOn && !(arc.from.nodeID.map(running.contains) ?? true) ? .entering : .rising
+                } else if isPassedOn && (arc.from.nodeID.map(running.contains) ?? true) {
+                    rising[arc] = .rising
+                }
                 wait = max(wait, delay)
             }
         }
@@ -140,9 +161,13 @@ final class GraphPlan {
         // In the order of the wiring, so that sums are the same from run to run.
         var incoming: [GraphPoint: [(Way, ProcessFade)]] = [:]
         for (arc, _) in wiring.arcs {
-            incoming[arc.to, default: []].append((ways[arc]!, rising.contains(arc) ? .rising : .steady))
+            incoming[arc.to, default: []].append((ways[arc]!, rising[arc] ?? .steady))
         }
-        for way in falling { incoming[way.arc.to, default: []].append((way, .falling)) }
+        // A plugin that goes has its input until it is gone: what it gives is what fades.
+        let goingIDs = Set(going.map(\.id))
+        for way in falling {
+            incoming[way.arc.to, default: []].append((way, way.arc.to.nodeID.map(goingIDs.contains) ?? false ? .steady : .falling))
+        }
 
         func source(_ point: GraphPoint) -> UnsafeMutablePointer<Float>? {
             switch point.owner {
@@ -189,6 +214,7 @@ final class GraphPlan {
             let mixes = try node.floatInputs.sorted { $0.key < $1.key }.map { port, input in
                 var made = try mix(.node(node.id, port), input.buffer, rest: input.rest)
                 made.optional = input.optional
+                made.isAudio = ports[port].kind == .audio
                 return made
             }
             let merges = try node.eventInputs.sorted { $0.key < $1.key }.compactMap { port, place -> ProcessMerge? in
@@ -201,7 +227,7 @@ final class GraphPlan {
             let wet = ports.filter { !$0.isInput && $0.kind == .audio }
             let dry = ports.filter { $0.isInput && $0.isMainAudio }
             let latency = node.latency
-            if latency > 0 && !wet.isEmpty && !dry.isEmpty {
+            if !wet.isEmpty && !dry.isEmpty {
                 let old = previous?.delayLines[node.id]
                 lines[node.id] =
                     old?.frames == latency
@@ -211,7 +237,7 @@ final class GraphPlan {
             let bypasses = wet.enumerated().map { i, port in
                 ProcessBypass(
                     source: dry.isEmpty ? nil : node.floatInputs[dry[i % dry.count].index]!.buffer,
-                    destination: node.floatOutputs[port.index]!, delay: line?.lines[i], dry: line?.dry[i])
+                    destination: node.floatOutputs[port.index]!, delay: latency > 0 ? line?.lines[i] : nil, dry: line?.dry[i])
             }
             return try ProcessStep(
                 node: node.process, mixes: memory.copy(mixes), mixCount: mixes.count, merges: memory.copy(merges),
@@ -247,11 +273,22 @@ final class GraphPlan {
             return output
         }
         mappings = context.mappings.filter { known.contains($0.nodeID) }
+        func tap(_ point: GraphPoint) -> (UnsafeMutablePointer<Float>, input: Int)? {
+            source(point).map { ($0, point.endID.flatMap { inputPlaces[$0] } ?? -1) }
+        }
+        cvMappings = context.cvMappings.filter { known.contains($0.nodeID) }
+        let cvTaps = cvMappings.compactMap { mapping in
+            tap(mapping.source).map { ProcessCVTap(mapping: mapping.process, source: $0.0, input: $0.input) }
+        }
+        levels = context.levels
+        let levelTaps = levels.compactMap { level in tap(level.source).map { ProcessLevelTap(source: $0.0, peak: level.peak) } }
         pointer = try memory.copy([
             ProcessPlan(
                 serial: serial, steps: memory.copy(steps), stepCount: steps.count, inputs: memory.copy(processInputs),
                 inputCount: processInputs.count, outputs: memory.copy(processOutputs), outputCount: processOutputs.count,
                 mappings: memory.copy(mappings.map(\.process)), mappingCount: mappings.count,
+                cvTaps: memory.copy(cvTaps), cvTapCount: cvTaps.count, levelTaps: memory.copy(levelTaps),
+                levelTapCount: levelTaps.count,
                 fadeWait: hasFades ? UInt64(wait) : 0, fadeLength: hasFades ? UInt64(context.fadeFrames) : 0)
         ])
         self.ways = ways

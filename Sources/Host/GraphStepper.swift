@@ -33,6 +33,7 @@ package final class GraphStepper {
             let position = Int(process.pointee.position)
             var tookMIDI = false
             for i in 0..<plan.pointee.inputCount {
+                plan.pointee.inputs[i].isConnected = true
                 if let buffer = plan.pointee.inputs[i].buffer {
                     for frame in 0..<block { buffer[frame] = input(position + frame) }
                 } else if let sequence = plan.pointee.inputs[i].sequence {

@@ -23,7 +23,8 @@ final class HostFeatures {
     private(set) var forInstance: UnsafeMutablePointer<UnsafePointer<LV2_Feature>?>! = nil
     /// For state save and restore: work is done at once there.
     private(set) var forState: UnsafeMutablePointer<UnsafePointer<LV2_Feature>?>! = nil
-    /// The options as announced, for `opts:interface` when the block length changes.
+    /// The options as announced. When the block length changes plugins are loaded anew, so that none has to be told of it
+    /// (`opts:interface`).
     let optionList: UnsafeMutablePointer<LV2_Options_Option>
 
     /// Where a plugin may make files while it runs (`state:makePath`); made when first asked for.
@@ -124,13 +125,6 @@ final class HostFeatures {
 
     /// Frames a second.
     var sampleRate: Double { Double(rate.pointee) }
-
-    /// Changes the announced block lengths.
-    func setBlocks(_ settings: ProcessSettings) {
-        lengths[0] = Int32(settings.minimumBlock)
-        lengths[1] = Int32(settings.maximumBlock)
-        lengths[2] = Int32(settings.nominalBlock)
-    }
 
     private func keep<T>(_ value: T) -> UnsafeMutableRawPointer {
         let pointer = UnsafeMutablePointer<T>.allocate(capacity: 1)

@@ -2,7 +2,7 @@
 /// `data_finish`, then nothing more until a client says `output_data_ready`. So a slow client is not flooded, and what waits is
 /// bounded by how many things there are.
 final class HostFeedback {
-    enum Kind { case parameter, output, mapping, controller, program, patch, load, transport }
+    enum Kind { case parameter, output, mapping, controller, program, patch, load, transport, level }
 
     private var waiting: [String: String] = [:]
     private var order: [String] = []

@@ -37,6 +37,8 @@ public final class HostSession {
     var loadDepth = 0
     private var lastLoadTime: UInt64 = 0
     private var numbers: [Int: String] = [:]
+    /// The transport as it was last told: rolling, beats in a bar, tempo.
+    var toldTransport: (Bool, Float, Float)?
 
     struct ParameterMonitor {
         var number: Int
@@ -103,6 +105,9 @@ public final class HostSession {
         stopLearning()
         if let jack {
             if let tempo = fresh.transport?.tempo { try setMetre(beatsPerBar: fresh.transport?.beatsPerBar, tempo: tempo) }
+            if fresh.transport?.isMaster == true && !jack.setTimebaseMaster(true) {
+                onNotice?("another client is JACK's timebase master: its tempo is followed")
+            }
             if fresh.transport?.isRolling == true { jack.setRolling(true) }
         }
     }
@@ -351,7 +356,8 @@ public final class HostSession {
     private func disconnect(_ end: GraphEnd, _ other: String) throws {
         let count = end.partners.count
         end.partners.removeAll { $0.pattern == other }
-        if end.partners.isEmpty && end.port != nil && count > 0 {
+        if count > end.partners.count { jack?.ports.forget(end, other) }
+        if end.partners.isEmpty && end.others.isEmpty && end.port != nil && count > 0 {
             // It fades out, and then JACK loses it, and the connection with it.
             graph.removeIdleEnds()
         } else if !(jack?.ports.disconnect(end, other) ?? true) || count == 0 && jack == nil {
@@ -365,6 +371,8 @@ public final class HostSession {
         let found = connections().filter { $0.from == wanted || $0.to == wanted }
         if found.isEmpty, let jack, jack.ports.disconnectAll(wanted) { return }
         for connection in found { try disconnect(connection.from, connection.to) }
+        // What JACK's own means have connected
+        for end in graph.inputs + graph.outputs where end.port?.alias == wanted || end.name == wanted { jack?.ports.detachOthers(end) }
     }
 
     // MARK: Turns
@@ -390,6 +398,8 @@ public final class HostSession {
             lastLoadTime = ch_now()
             feedback.tell(.load, "cpu_load", String(format: "%f %f %d", jack.load, 0.0, jack.xruns))
         }
+        tellLevels()
+        tellTransport()
         feedback.flush()
     }
 
@@ -406,9 +416,10 @@ public final class HostSession {
 
     // MARK: MIDI
 
-    func startLearning(_ number: Int, _ mapping: MIDIMapping) {
+    /// - Parameter takesKeys: a key is an answer as well.
+    func startLearning(_ number: Int, _ mapping: MIDIMapping, takesKeys: Bool = false) {
         learning = (number, mapping)
-        ch_store(&graph.process.pointee.isLearning, 1)
+        ch_store(&graph.process.pointee.isLearning, takesKeys ? 2 : 1)
     }
 
     func stopLearning() {
@@ -451,6 +462,10 @@ public final class HostSession {
     }
 
     func mapped(_ event: MappedEvent) {
+        if let mapping = graph.cvMappings.first(where: { $0.id == event.mapping }), let node = graph.node(id: mapping.nodeID) {
+            let symbol = node.description.ports[mapping.port].symbol
+            return feedback.tell(.parameter, "param_set \(number(of: node)) \(symbol)", String(format: "%f", event.value))
+        }
         guard let mapping = graph.mappings.first(where: { $0.id == event.mapping }), let node = graph.node(id: mapping.nodeID)
         else { return }
         let symbol = mapping.port < 0 ? ":bypass" : node.description.ports[mapping.port].symbol

@@ -23,6 +23,13 @@ public final class JackHost {
         public var tempo: Float?
         public var beatsPerBar: Float = 4
         public var beatUnit: Float = 4
+        /// JACK's timebase master, unless another client is.
+        public var isTimebaseMaster = false
+        /// Seconds of a fade, and for which what has been replaced or bypassed may go on sounding, where a patch does not say.
+        public var fade = Graph.usualFade
+        public var soundingTail = 0.0
+        /// Whether JACK has a port for every port of every plugin, and not for those alone that are connected with others.
+        public var offersPorts = false
         public var collectsMIDI = false
         public var collectsControls = false
         /// Called on the calling thread for lines that people may want to read.
@@ -71,6 +78,9 @@ public final class JackHost {
     private var input: SoundFile?
     private let memory = ProcessMemory("the sound file")
     private let startsTransport: Bool
+    /// Whether it wants to be the timebase master, and what it counts then.
+    private(set) var wantsTimebase: Bool
+    private let timebase: UnsafeMutablePointer<ch_timebase>
     private var isActive = false
     private var isClosed = false
 
@@ -81,6 +91,9 @@ public final class JackHost {
         self.world = world
         self.options = options
         startsTransport = patch.transport?.isRolling ?? false
+        wantsTimebase = options.isTimebaseMaster || patch.transport?.isMaster ?? false
+        timebase = .allocate(capacity: 1)
+        timebase.initialize(to: ch_timebase())
         // A plugin that is not there is told of whether or not a server is.
         for setup in patch.plugins { _ = try world.plugin(setup.uri) }
         client = try JackHost.waitForServer(options)
@@ -92,6 +105,7 @@ public final class JackHost {
                 : try Graph(world: world, patch: patch, settings: JackHost.settings(of: client))
         } catch {
             jack_client_close(client)
+            timebase.deallocate()
             throw error
         }
         shared = .allocate(capacity: 1)
@@ -112,6 +126,7 @@ public final class JackHost {
         graph.restoreWake()
         cr_semaphore_free(shared.pointee.wake)
         shared.deallocate()
+        timebase.deallocate()
     }
 
     static func open(_ options: Options) throws -> OpaquePointer {
@@ -164,6 +179,12 @@ public final class JackHost {
 
     private func prepare(_ patch: Patch) throws {
         let process = graph.process
+        graph.usualTimes = (options.fade, options.soundingTail)
+        if patch.fade == nil { graph.fadeSeconds = options.fade }
+        if patch.tail == nil { graph.tailSeconds = options.soundingTail }
+        timebase.pointee.beats_per_minute = UnsafePointer(process.pointer(to: \.tempo)!)
+        timebase.pointee.beats_per_bar = UnsafePointer(process.pointer(to: \.beatsPerBar)!)
+        timebase.pointee.beat_unit = UnsafePointer(process.pointer(to: \.beatUnit)!)
         process.pointee.jack = client
         process.pointee.wake = shared.pointee.wake
         process.pointee.tempo = options.tempo ?? patch.transport?.tempo ?? 0
@@ -175,6 +196,7 @@ public final class JackHost {
         if options.commands != nil || !graph.mappings.isEmpty { try graph.offerMIDI() }
         for end in graph.inputs + graph.outputs { try ports.register(end) }
         followEnds()
+        graph.offersPorts = options.offersPorts
         graph.activate()
         graph.changed()
         if let file = options.input {
@@ -212,6 +234,7 @@ public final class JackHost {
         }
         graph.unregisterEnd = { [ports] in ports.unregister($0) }
         graph.detachEnd = { [ports] in ports.detach($0) }
+        graph.releaseEnd = { [ports] in ports.release($0) }
     }
 
     private func prepareSession() {
@@ -276,11 +299,26 @@ public final class JackHost {
                 ch_store(&shared.pointee.portsChanged, 1)
                 cr_semaphore_post(shared.pointee.wake)
             }, shared)
+        jack_set_port_connect_callback(
+            client,
+            { first, second, isConnected, context in
+                let host = Unmanaged<JackHost>.fromOpaque(context!).takeUnretainedValue()
+                host.ports.note(first, second, isConnected != 0)
+                cr_semaphore_post(host.shared.pointee.wake)
+            }, Unmanaged.passUnretained(self).toOpaque())
         jack_set_latency_callback(
             client,
             { mode, context in
                 Unmanaged<JackPorts>.fromOpaque(context!).takeUnretainedValue().reportLatency(mode)
             }, Unmanaged.passUnretained(ports).toOpaque())
+        // PipeWire 0.3 calls the one, JACK the other.
+        jack_on_shutdown(
+            client,
+            { context in
+                let shared = context!.assumingMemoryBound(to: JackShared.self)
+                ch_store(&shared.pointee.isShutDown, 1)
+                cr_semaphore_post(shared.pointee.wake)
+            }, shared)
         jack_on_info_shutdown(
             client,
             { _, _, context in
@@ -315,6 +353,7 @@ public final class JackHost {
             isActive = true
             connectPorts()
             options.names?.update(session)
+            takeTimebase()
             if startsTransport { jack_transport_start(client) }
             (end, failure) = loop()
         }
@@ -342,6 +381,36 @@ public final class JackHost {
     }
 
     func setRolling(_ isRolling: Bool) { isRolling ? jack_transport_start(client) : jack_transport_stop(client) }
+
+    /// The transport as it is now.
+    var transport: ch_transport { ch_jack_transport(client) }
+
+    /// Back to the beginning.
+    func rewind() { jack_transport_locate(client, 0) }
+
+    /// Becomes the timebase master, or leaves that; false if another client is it.
+    func setTimebaseMaster(_ isMaster: Bool) -> Bool {
+        if !isMaster {
+            if wantsTimebase { jack_release_timebase(client) }
+            wantsTimebase = false
+            return true
+        }
+        guard ch_timebase_take(client, timebase) else { return false }
+        wantsTimebase = true
+        return true
+    }
+
+    private func takeTimebase() {
+        if wantsTimebase && !ch_timebase_take(client, timebase) {
+            options.onNotice?("another client is JACK's timebase master: its tempo is followed")
+        }
+    }
+
+    /// Has a tempo that was changed while the transport stands told to JACK's clients.
+    func metreHasChanged() {
+        if wantsTimebase && jack_transport_query(client, nil) != JackTransportRolling { _ = ch_timebase_take(client, timebase) }
+    }
+
     func setFreewheeling(_ isOn: Bool) -> Bool { jack_set_freewheel(client, isOn ? 1 : 0) == 0 }
     /// Off: silence; the plugins rest.
     func setProcessing(_ isOn: Bool) { ch_store(&graph.process.pointee.isResting, isOn ? 0 : 1) }
@@ -375,6 +444,7 @@ public final class JackHost {
             events.drain(graph)
             if executeCommands() { options.names?.update(session) }
             session.turn()
+            ports.follow(graph)
             graph.advance()
             if ports.update(graph) {
                 ports.connectPartners(graph)
@@ -414,13 +484,16 @@ public final class JackHost {
 
     private func shutDown(isServerGone: Bool) {
         if isActive && !isServerGone { jack_deactivate(client) }
-        leave()
+        leave(isServerThere: !isServerGone)
     }
 
     /// Lets go of the client. Nothing runs the graph after it.
-    private func leave() {
-        (graph.registerEnd, graph.unregisterEnd, graph.detachEnd) = (nil, nil, nil)
-        if !isClosed { jack_client_close(client) }
+    private func leave(isServerThere: Bool) {
+        (graph.registerEnd, graph.unregisterEnd, graph.detachEnd, graph.releaseEnd) = (nil, nil, nil, nil)
+        if !isClosed {
+            if isServerThere { ports.removeProperties(graph) }
+            jack_client_close(client)
+        }
         isClosed = true
         isActive = false
         graph.process.pointee.jack = nil
@@ -434,7 +507,7 @@ public final class JackHost {
     /// - Returns: why it ended, if it did not come to that.
     private func reattach() -> (String, HostError?)? {
         options.onNotice?("the JACK server has gone away: waiting for it")
-        leave()
+        leave(isServerThere: false)
         ch_signals_unblock()
         session.jack = nil
         var fresh: OpaquePointer?
@@ -468,6 +541,7 @@ public final class JackHost {
         graph.setRunning(true)
         guard jack_activate(client) == 0 else { return nil }  // gone again: the next turn sees it
         isActive = true
+        takeTimebase()
         connectPorts(isSilent: true)
         ports.restore(graph)
         options.onNotice?("back in JACK as '\(clientName)'")

@@ -12,7 +12,17 @@ final class JackPorts {
     private var remembered: [String: [String]] = [:]
     private var before: [String: [String]] = [:]
     /// Guards `latencies`: JACK asks on a thread of its own.
-    private let lock: OpaquePointer = cr_mutex_make()
+    let lock: OpaquePointer = cr_mutex_make()
+    /// What JACK has told of its connections, and nobody has looked at yet; under `lock`.
+    var changes: [Change] = []
+    /// Our own connections that JACK shows.
+    var shown: Set<Pair> = []
+    var seenPlan: Int32 = -1
+
+    struct Pair: Hashable {
+        var output: UInt32
+        var input: UInt32
+    }
 
     /// One end as JACK's latency callback sees it.
     private struct LatencyEntry: Equatable {
@@ -38,7 +48,10 @@ final class JackPorts {
     func use(_ client: OpaquePointer) {
         self.client = client
         connected = []
+        shown = []
+        seenPlan = -1
         cr_mutex_lock(lock)
+        changes = []
         latencies = LatencyTable()
         cr_mutex_unlock(lock)
     }
@@ -53,11 +66,57 @@ final class JackPorts {
         guard let jack = jack_port_register(client, end.name, type, flags, 0) else {
             throw HostError.server("JACK has no room for the port '\(end.name)'")
         }
-        let uuid = jack_port_uuid(jack)
-        jack_set_property(client, uuid, "http://jackaudio.org/metadata/pretty-name", end.prettyName, "text/plain")
-        if end.kind == .cv { jack_set_property(client, uuid, "http://jackaudio.org/metadata/signal-type", "CV", "text/plain") }
-        if let alias = end.port?.alias { jack_port_set_alias(jack, alias) }
+        describe(end, jack)
+        for alias in end.aliases.prefix(2) { jack_port_set_alias(jack, alias) }
         end.jack = jack
+    }
+
+    /// Tells JACK's other clients what a port is (https://jackaudio.org/metadata/).
+    private func describe(_ end: GraphEnd, _ jack: OpaquePointer) {
+        let uuid = jack_port_uuid(jack)
+        func set(_ key: String, _ value: String, _ type: String = "text/plain") { jack_set_property(client, uuid, key, value, type) }
+        let metadata = "http://jackaudio.org/metadata/"
+        set(metadata + "pretty-name", end.prettyName)
+        // Plugin by plugin, after the client's own.
+        let order = end.port.map { 1000 + Int($0.node) * 256 + $0.order } ?? Int(end.id)
+        set(metadata + "order", "\(order)", "http://www.w3.org/2001/XMLSchema#integer")
+        switch end.kind {
+        case .audio: set(metadata + "signal-type", "AUDIO")
+        case .cv:
+            set(metadata + "signal-type", "CV")
+            if let range = end.range {
+                set(LV2.core + "minimum", "\(range.lowerBound)", "http://www.w3.org/2001/XMLSchema#decimal")
+                set(LV2.core + "maximum", "\(range.upperBound)", "http://www.w3.org/2001/XMLSchema#decimal")
+            }
+        case .midi: set(metadata + "event-types", "MIDI")
+        }
+        if let group = end.port?.alias.split(separator: ":").first { set(metadata + "port-group", String(group)) }
+    }
+
+    /// What a CV port's owner says of its range.
+    func range(of name: String) -> ClosedRange<Float>? {
+        guard let port = jack_port_by_name(client, name) else { return nil }
+        func number(_ key: String) -> Float? {
+            var value: UnsafeMutablePointer<CChar>?
+            var type: UnsafeMutablePointer<CChar>?
+            guard jack_get_property(jack_port_uuid(port), key, &value, &type) == 0 else { return nil }
+            defer {
+                jack_free(value)
+                jack_free(type)
+            }
+            return value.flatMap { Float(String(cString: $0)) }
+        }
+        guard let low = number(LV2.core + "minimum"), let high = number(LV2.core + "maximum"), low < high else { return nil }
+        return low...high
+    }
+
+    func exists(_ name: String) -> Bool { jack_port_by_name(client, name) != nil }
+
+    /// JACK keeps what it was told of ports beyond their end.
+    func removeProperties(_ graph: Graph) {
+        for end in graph.outsideEnds() + graph.plannedEnds {
+            if let jack = end.jack { jack_remove_properties(client, jack_port_uuid(jack)) }
+        }
     }
 
     func unregister(_ end: GraphEnd) {
@@ -69,6 +128,12 @@ final class JackPorts {
 
     func detach(_ end: GraphEnd) {
         if let jack = end.jack { jack_port_disconnect(client, jack) }
+        forget(end)
+    }
+
+    /// Takes the connections with others off an end that is only offered from now on.
+    func release(_ end: GraphEnd) {
+        detachOthers(end)
         forget(end)
     }
 
@@ -96,12 +161,14 @@ final class JackPorts {
     /// there until the next look.
     func remember(_ graph: Graph) {
         var now: [String: [String]] = [:]
-        for end in graph.inputs + graph.outputs {
+        let own = String(cString: jack_get_client_name(client)) + ":"
+        for end in graph.outsideEnds() {
             guard let jack = end.jack, let list = jack_port_get_connections(jack) else { continue }
             defer { jack_free(list) }
             var i = 0
             while let other = list[i] {
-                now[end.name, default: []].append(String(cString: other))
+                let name = String(cString: other)
+                if !name.hasPrefix(own) { now[end.name, default: []].append(name) }
                 i += 1
             }
         }
@@ -112,7 +179,7 @@ final class JackPorts {
     /// Connects what was connected, as far as it is there.
     func restore(_ graph: Graph) {
         let wanted = remembered.isEmpty ? before : remembered
-        for end in graph.inputs + graph.outputs {
+        for end in graph.outsideEnds() {
             for other in wanted[end.name] ?? [] where connected.insert("\(end.id) \(other)").inserted { _ = connect(end, other) }
         }
     }

@@ -24,6 +24,17 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
     let process = shared.pointee.process
     // The gate first: who opens it has left the plan that belongs to it before.
     let isOpen = ch_load(&process.pointee.gate) == ProcessGate.open
+    if ch_load_pointer(&process.pointee.pendingPlan) != nil {
+        // A port that the next plan lacks keeps what it holds, and somebody may be connected with it again.
+        let old = process.pointee.plan
+        for i in 0..<old.pointee.outputCount {
+            guard let port = old.pointee.outputs[i].jack else { continue }
+            let buffer = ch_jack_buffer(port, frames)
+            old.pointee.outputs[i].jackBuffer = buffer
+            if old.pointee.outputs[i].kind == .midi, let buffer { ch_jack_clear_midi(buffer) }
+        }
+        silenceOutputs(old, frames)
+    }
     takePlan(process)
     let plan = process.pointee.plan
     fetchBuffers(plan, frames)

@@ -12,8 +12,13 @@ public struct Patch: Sendable, Equatable {
     /// Empty, or without a plugin's port among them: the plugins stand in a row.
     public var connections: [PatchConnection] = []
     public var mappings: [MIDIMapping] = []
+    public var cvMappings: [CVMapping] = []
     public var programs: [PatchProgram] = []
     public var transport: PatchTransport?
+    /// Milliseconds of a fade, 0 to 60000; nil: as the host has it.
+    public var fade: Float?
+    /// Seconds for which what has been replaced or bypassed may go on sounding, 0 to 3600; nil: as the host has it.
+    public var tail: Float?
 
     public init(
         name: String? = nil, comment: String? = nil, plugins: [PluginSetup], connections: [PatchConnection] = []

@@ -41,12 +41,14 @@ private struct PatchReader {
             case "name": patch.name = try string(table, key)
             case "comment": patch.comment = try string(table, key)
             case "author": patch.author = try string(table, key)
-            case "plugin", "connection", "midi", "program": break
+            case "fade": patch.fade = Float(try number(table, key, 0...60000))
+            case "tail": patch.tail = Float(try number(table, key, 0...3600))
+            case "plugin", "connection", "midi", "cv", "program": break
             case "transport": patch.transport = try transport(table)
             default:
                 throw fail(
-                    "unknown key '\(key)' (a patch has name, comment, author, [[plugin]], [[connection]], [[midi]], [[program]] and "
-                        + "[transport])", key)
+                    "unknown key '\(key)' (a patch has name, comment, author, fade, tail, [[plugin]], [[connection]], [[midi]], "
+                        + "[[cv]], [[program]] and [transport])", key)
             }
         }
         guard table["plugin"] != nil else { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
@@ -54,6 +56,7 @@ private struct PatchReader {
         if patch.plugins.isEmpty { throw fail("names no plugin: write [[plugin]] and uri = \"…\"", "plugin") }
         patch.connections = try entries(table, "connection").enumerated().map { try connection($1, $0) }
         patch.mappings = try entries(table, "midi").enumerated().map { try mapping($1, $0) }
+        patch.cvMappings = try entries(table, "cv").enumerated().map { try cvMapping($1, $0) }
         patch.programs = try entries(table, "program").enumerated().map { try program($1, $0) }
         patch.folder = folder
         try checkNames(patch.plugins)
@@ -206,6 +209,31 @@ private struct PatchReader {
         return made
     }
 
+    private mutating func cvMapping(_ entry: TOMLTable, _ place: Int) throws -> CVMapping {
+        (list, index) = ("cv", place)
+        var made = CVMapping(control: "", source: "")
+        func ends(_ key: String) throws -> (Float, Float) {
+            let ends = entry[key]?.array?.compactMap { $0.double ?? $0.int.map(Double.init) } ?? []
+            guard ends.count == 2, entry[key]?.array?.count == 2 else { throw fail("\(key) is [at the lowest, at the highest]", key) }
+            return (Float(ends[0]), Float(ends[1]))
+        }
+        for key in entry.keys {
+            switch key {
+            case "control": made.control = try string(entry, key)
+            case "from": made.source = try string(entry, key)
+            case "signal": (made.sourceLow, made.sourceHigh) = try ends(key)
+            case "range":
+                let (low, high) = try ends(key)
+                (made.low, made.high) = (low, high)
+            default: throw fail("unknown key '\(key)' (a CV mapping has control, from, signal and range)", key)
+            }
+        }
+        if made.control.isEmpty || made.source.isEmpty {
+            throw fail("CV mapping \(place + 1) has no \(made.control.isEmpty ? "control = \"plugin:control\"" : "from = \"…\"")", "cv")
+        }
+        return made
+    }
+
     private func curve(_ table: TOMLTable, _ key: String) throws -> MIDIMapping.Curve {
         switch table[key]?.string {
         case "linear": return .linear
@@ -251,8 +279,9 @@ private struct PatchReader {
             case "beats_per_bar": made.beatsPerBar = Float(try number(entry, key, 1...64))
             case "beat_unit": made.beatUnit = Float(try number(entry, key, 1...64))
             case "rolling": made.isRolling = try flag(entry, key)
+            case "master": made.isMaster = try flag(entry, key)
             default:
-                throw fail("unknown key '\(key)' (a transport has tempo, beats_per_bar, beat_unit and rolling)", key)
+                throw fail("unknown key '\(key)' (a transport has tempo, beats_per_bar, beat_unit, rolling and master)", key)
             }
         }
         return made

@@ -6,6 +6,8 @@ public struct PatchTransport: Sendable, Equatable {
     public var beatUnit: Float?
     /// Whether the transport is to be started.
     public var isRolling = false
+    /// Whether the host is to be JACK's timebase master.
+    public var isMaster = false
 
     public init() {}
 }

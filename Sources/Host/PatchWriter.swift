@@ -9,12 +9,15 @@ extension Patch {
         line("name", name.map(Patch.quoted))
         line("comment", comment.map(Patch.quoted))
         line("author", author.map(Patch.quoted))
+        line("fade", fade.map(Patch.number))
+        line("tail", tail.map(Patch.number))
         if let transport {
             lines += ["", "[transport]"]
             line("tempo", transport.tempo.map(Patch.number))
             line("beats_per_bar", transport.beatsPerBar.map(Patch.number))
             line("beat_unit", transport.beatUnit.map(Patch.number))
             flag("rolling", transport.isRolling)
+            flag("master", transport.isMaster)
         }
         for plugin in plugins {
             lines += ["", "[[plugin]]"]
@@ -60,6 +63,16 @@ extension Patch {
             case nil: break
             }
             flag("takeover", mapping.takesOver)
+        }
+        for mapping in cvMappings {
+            lines += ["", "[[cv]]"]
+            line("control", Patch.quoted(mapping.control))
+            line("from", Patch.quoted(mapping.source))
+            let (low, high) = (CVMapping.usualRange.lowerBound, CVMapping.usualRange.upperBound)
+            if (mapping.sourceLow, mapping.sourceHigh) != (low, high) {
+                line("signal", "[\(Patch.number(mapping.sourceLow)), \(Patch.number(mapping.sourceHigh))]")
+            }
+            if let low = mapping.low, let high = mapping.high { line("range", "[\(Patch.number(low)), \(Patch.number(high))]") }
         }
         for program in programs {
             lines += ["", "[[program]]"]

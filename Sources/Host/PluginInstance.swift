@@ -68,15 +68,6 @@ public final class PluginInstance {
         isActive = false
     }
 
-    /// Tells a plugin that wants to know that the block length changed; false if it cannot be told.
-    func announceBlocks(_ settings: ProcessSettings) -> Bool {
-        features.setBlocks(settings)
-        guard let data = ch_instance_extension(lilvInstance, LV2.options + "interface") else { return false }
-        let interface = data.assumingMemoryBound(to: LV2_Options_Interface.self).pointee
-        guard let set = interface.set else { return false }
-        return set(lilv_instance_handle(lilvInstance), features.optionList + 1) == UInt32(LV2_OPTIONS_SUCCESS.rawValue)
-    }
-
     // MARK: Controls
 
     /// The value of a control port, by symbol.

@@ -11,14 +11,14 @@ struct Process {
     /// A quarter of a sine in `fadeSteps` steps: the gain of what fades in; read backwards, of what fades out.
     var fadeCurve: UnsafeMutablePointer<Float>
     static let fadeSteps = 1024
-    /// Frames in which a bypass takes hold.
-    var bypassFrames: UInt32 = 0
     /// Whether faulty plugins are muted and bypassed: live, not when rendering.
     var guardsPlugins = false
     /// Blocks in a row that a plugin may take too long; 0: for ever.
     var overrunLimit: Int32 = 0
     /// +40 dBFS.
     static let runawayLevel: Float = 100
+    /// −90 dBFS: what is below counts as silence.
+    static let quietLevel: Float = 3.2e-5
     var urids: UnsafePointer<ch_urids>
     var forge: UnsafePointer<LV2_Atom_Forge>
     var sampleRate = 0.0
@@ -70,6 +70,10 @@ struct Process {
     var jack: OpaquePointer?
 
     // Between threads (through ch_load and ch_store)
+    /// Frames in which a bypass takes hold.
+    var bypassFrames: Int32 = 0
+    /// Frames that a bypassed plugin may go on sounding; 0: it fades at once.
+    var tailFrames: Int32 = 0
     /// `ProcessGate`: the way to stop the process thread for a moment.
     var gate: Int32 = 0
     /// 1 once `limit` has been reached.
@@ -86,7 +90,7 @@ struct Process {
     var latencyChanges: Int32 = 0
     /// 1: it plays silence, and the plugins rest.
     var isResting: Int32 = 0
-    /// 1: the next controller that moves is told of (`ProcessEvent.learned`), and 0 again.
+    /// 1: the next controller that moves is told of (`ProcessEvent.learned`), 2: the next key as well; and 0 again.
     var isLearning: Int32 = 0
     /// Bit c: controllers of channel c (from 0) are told of (`ProcessEvent.message`); program changes always are.
     var toldChannels: Int32 = 0
@@ -107,6 +111,10 @@ struct ProcessPlan {
     /// What MIDI moves; each goes on from plan to plan.
     var mappings: UnsafeMutablePointer<UnsafeMutablePointer<ProcessMapping>>
     var mappingCount: Int
+    var cvTaps: UnsafeMutablePointer<ProcessCVTap>
+    var cvTapCount: Int
+    var levelTaps: UnsafeMutablePointer<ProcessLevelTap>
+    var levelTapCount: Int
     /// Frames from the plan's first until its fades begin: what is new fills its delay lines and warms up meanwhile.
     var fadeWait: UInt64
     /// Frames that its fades take; 0: what is new is there at once.
@@ -134,13 +142,16 @@ struct ProcessMix {
     var arcCount: Int
     /// What it holds while nothing comes to it.
     var rest: Float = 0
+    /// And no CV.
+    var isAudio = true
     /// A `lv2:connectionOptional` port gets NULL while nothing is connected to it.
     var optional: UnsafeMutablePointer<ProcessOptionalPort>?
 }
 
 /// How an arc's gain moves during its plan's fades.
 enum ProcessFade {
-    case steady, rising, falling
+    /// `entering` rises four times as fast: what it brings fades in by its own input.
+    case steady, rising, entering, falling
 }
 
 /// One way of audio or CV.
@@ -260,6 +271,40 @@ enum ProcessFault {
     static let overrun: Int32 = 3
 }
 
+/// A control that a CV signal moves.
+struct ProcessCVMapping {
+    /// Which of the graph's mappings.
+    var id: UInt32
+    var node: UnsafeMutablePointer<ProcessNode>
+    /// The control's index.
+    var port: Int
+    /// The signal's range …
+    var sourceLow: Float
+    var sourceHigh: Float
+    /// … and what its ends mean.
+    var low: Float
+    var high: Float
+    var isToggled: Bool
+    var isWhole: Bool
+    /// What it was last set to.
+    var value = Float.nan
+}
+
+/// Where a CV mapping reads, in one plan.
+struct ProcessCVTap {
+    var mapping: UnsafeMutablePointer<ProcessCVMapping>
+    var source: UnsafeMutablePointer<Float>
+    /// Which of the plan's inputs it is, or −1.
+    var input: Int
+}
+
+/// Whose level is watched, in one plan.
+struct ProcessLevelTap {
+    var source: UnsafeMutablePointer<Float>
+    /// The highest magnitude since somebody looked; between threads.
+    var peak: UnsafeMutablePointer<Float>
+}
+
 struct MappedEvent {
     /// Which of the graph's mappings.
     var mapping: UInt32
@@ -356,6 +401,15 @@ struct ProcessNode {
     var isPlanned = false
     /// 0: the plugin plays; 1: it is bypassed; between: a fade.
     var bypassed: Float = 0
+    /// While it is bypassed: it hears nothing more, and its own sound dies away beside what goes by it.
+    var keepsTail = false
+    /// Frames left for that, and how loud it is (it fades when they are used up).
+    var tailLeft: Int32 = 0
+    var tailGain: Float = 1
+    /// How much of what goes by it is heard, 0 to 1; that changes as late as the plugin is.
+    var passing: Float = 0
+    var passingWait: Int32 = 0
+    var wasWanted = false
     /// Blocks in a row that took longer than they last.
     var overruns: Int32 = 0
 
@@ -366,6 +420,10 @@ struct ProcessNode {
     var bypassRequest: Int32 = 0
     /// `ProcessFault`, or 0: it is muted for one until somebody takes that back.
     var fault: Int32 = 0
+    /// 1: `quietFrames` is wanted.
+    var watchesQuiet: Int32 = 0
+    /// Frames for which its audio has been silent by now.
+    var quietFrames: Int32 = 0
     /// Time in the plugin: all of it, and the longest run.
     var busyNanoseconds: UInt64 = 0
     var worstNanoseconds: UInt64 = 0

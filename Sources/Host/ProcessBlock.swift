@@ -33,6 +33,7 @@ func processBlock(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
     readCommands(process)
     sendPosition(process)
     followMIDI(process)
+    followCV(process)
     var now = ch_now()
     for i in 0..<plan.pointee.stepCount { runStep(process, plan.pointee.steps + i, frames, &now) }
     for i in 0..<plan.pointee.outputCount {
@@ -40,6 +41,7 @@ func processBlock(_ process: UnsafeMutablePointer<Process>, _ frames: UInt32) {
         if plan.pointee.outputs[i].merge != nil { clearAndMerge(process, plan.pointee.outputs + i, frames) }
     }
     tapOutputs(process, frames)
+    watchLevels(plan, frames)
     advanceFades(process, frames)
     if process.pointee.transport.rolling { process.pointee.expected.frame += Int64(frames) }
     process.pointee.position &+= UInt64(frames)
@@ -148,6 +150,7 @@ private func runStep(
     } else {
         runPlugin(process, node, frames, &now)
         if process.pointee.guardsPlugins { guardOutputs(process, step, frames) }
+        if ch_load(&node.pointee.watchesQuiet) != 0 { watchQuiet(step, frames) }
     }
     endBypass(process, step, frames)
     if isBypassed { return }
@@ -220,6 +223,7 @@ private func guardTime(
     ch_store(&node.pointee.bypassRequest, 1)
     // At once: a fade would cost as many blocks again.
     node.pointee.bypassed = 1
+    node.pointee.keepsTail = false
     tellFault(process, node, ProcessFault.overrun)
 }
 
@@ -245,6 +249,35 @@ private func guardOutputs(
     }
     if ch_load(&node.pointee.fault) == 0 { return }
     for i in 0..<step.pointee.bypassCount { cr_zero(step.pointee.bypasses[i].destination, Int(frames) * 4) }
+}
+
+/// Counts for how long a plugin has been silent.
+@_noAllocation @_noLocks
+private func watchQuiet(_ step: UnsafeMutablePointer<ProcessStep>, _ frames: UInt32) {
+    let node = step.pointee.node
+    for i in 0..<step.pointee.bypassCount {
+        let output = step.pointee.bypasses[i].destination
+        for frame in 0..<Int(frames) where abs(output[frame]) > Process.quietLevel {
+            ch_store(&node.pointee.quietFrames, 0)
+            return
+        }
+    }
+    let quiet = ch_load(&node.pointee.quietFrames)
+    if quiet < 1 << 30 { ch_store(&node.pointee.quietFrames, quiet + Int32(frames)) }
+}
+
+/// Keeps the highest magnitude of what is watched.
+@_noAllocation @_noLocks
+private func watchLevels(_ plan: UnsafeMutablePointer<ProcessPlan>, _ frames: UInt32) {
+    for i in 0..<plan.pointee.levelTapCount {
+        let tap = plan.pointee.levelTaps[i]
+        var peak = ch_load_float(tap.peak)
+        for frame in 0..<Int(frames) {
+            let magnitude = abs(tap.source[frame])
+            peak = magnitude > peak ? magnitude : peak
+        }
+        ch_store_float(tap.peak, peak)
+    }
 }
 
 @_noAllocation @_noLocks

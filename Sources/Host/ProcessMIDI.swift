@@ -70,8 +70,9 @@ private func move(
     _ process: UnsafeMutablePointer<Process>, _ source: ProcessMapping.Source, _ channel: UInt8, _ number: UInt16,
     _ position: Float
 ) {
-    // Playing is no answer to a question for a controller.
-    if source != .note && ch_load(&process.pointee.isLearning) != 0 {
+    // Playing is no answer to a question for a controller, unless keys were asked for.
+    let learning = ch_load(&process.pointee.isLearning)
+    if learning != 0 && (source != .note || learning == 2 && position > 0) {
         ch_store(&process.pointee.isLearning, 0)
         var event = LearnedEvent(source: source, channel: channel, number: number)
         if !ch_ring_write(process.pointee.events, ProcessEvent.learned, &event, 4) { process.pointee.meter.lostEvents += 1 }
@@ -141,4 +142,31 @@ private func tell(
     var message = (bytes[0], bytes[1], size > 2 ? bytes[2] : 0, UInt8(0))
     _ = ch_ring_write(process.pointee.events, ProcessEvent.message, &message, 4)
     cr_semaphore_post(process.pointee.wake)
+}
+
+// MARK: CV
+
+/// Sets the controls that CV signals move, by the first sample of each.
+@_noAllocation @_noLocks
+func followCV(_ process: UnsafeMutablePointer<Process>) {
+    let plan = process.pointee.plan
+    for i in 0..<plan.pointee.cvTapCount {
+        let tap = plan.pointee.cvTaps[i]
+        if tap.input >= 0 && !plan.pointee.inputs[tap.input].isConnected { continue }
+        let mapping = tap.mapping
+        let span = mapping.pointee.sourceHigh - mapping.pointee.sourceLow
+        let position = min(max((tap.source[0] - mapping.pointee.sourceLow) / span, 0), 1)
+        let low = mapping.pointee.low
+        let high = mapping.pointee.high
+        var value = low + (high - low) * position
+        if position >= 1 || mapping.pointee.isToggled && position > 0.5 { value = high }
+        if position <= 0 || mapping.pointee.isToggled && position <= 0.5 { value = low }
+        if mapping.pointee.isWhole { value = cr_round(value) }
+        // One that is no number moves nothing.
+        if !value.isFinite || value == mapping.pointee.value { continue }
+        mapping.pointee.value = value
+        ch_store_float(mapping.pointee.node.pointee.values + mapping.pointee.port, value)
+        var event = MappedEvent(mapping: mapping.pointee.id, value: value)
+        _ = ch_ring_write(process.pointee.events, ProcessEvent.mapped, &event, 8)
+    }
 }

@@ -28,6 +28,7 @@ private func bring(
     let isOver = position >= wait &+ length
     if arc.pointee.fade == .falling && isOver { return false }
     let isSteady = arc.pointee.fade == .steady || isOver
+    let isEntering = arc.pointee.fade == .entering
     let gain = arc.pointee.gain
     let source = arc.pointee.source
     if isSteady && arc.pointee.delay == nil {
@@ -53,7 +54,8 @@ private func bring(
             sample *= gain
         } else {
             let rise = fadeGain(
-                process, position &+ UInt64(i), wait, length, arc.pointee.fade == .rising, arc.pointee.isEven)
+                process, position &+ UInt64(i), wait, isEntering ? (length &+ 3) / 4 : length, arc.pointee.fade != .falling,
+                arc.pointee.isEven)
             sample *= gain * rise
         }
         destination[i] = isFirst ? sample : destination[i] + sample
@@ -106,20 +108,31 @@ private func plug(
 @_noAllocation @_noLocks
 func runMerge(_ process: UnsafeMutablePointer<Process>, _ merge: ProcessMerge, _ frames: UInt32) {
     let urids = process.pointee.urids
-    let isOver = process.pointee.planPosition >= process.pointee.plan.pointee.fadeWait &+ process.pointee.plan.pointee.fadeLength
+    // Events do not fade: what comes takes over from what goes when the fades begin.
+    let wait = process.pointee.plan.pointee.fadeWait
+    let isOver = process.pointee.planPosition >= wait
     var live = 0
+    var steady = 0
+    var gone = 0
     for i in 0..<merge.arcCount {
         let arc = merge.arcs + i
         arc.pointee.cursor = nil
-        if arc.pointee.fade == .falling {
-            if isOver { continue }
+        if arc.pointee.fade == .falling && isOver {
+            gone += 1
+            continue
         }
+        if arc.pointee.fade == .steady { steady += 1 }
         live += 1
         var source = arc.pointee.source
         if let delay = arc.pointee.delay { source = delayEvents(process, arc, delay, frames) }
+        if (arc.pointee.fade == .rising || arc.pointee.fade == .entering) && !isOver { continue }
         arc.pointee.cursor = ch_sequence_seek(source, ch_sequence_first(source, urids), arc.pointee.takesAll, urids)
     }
     var lost: UInt32 = 0
+    // Notes that nobody is left to end
+    if gone > 0 && steady == 0 && process.pointee.planPosition < wait &+ UInt64(frames) {
+        lost += ch_sequence_silence(merge.destination, merge.capacity, urids)
+    }
     while live > 0 {
         var earliest = -1
         var time: Int64 = 0
@@ -195,7 +208,8 @@ private func delayEvents(
 
 // MARK: Bypass
 
-/// Delays what is to stand in for a plugin; whether the plugin has its turn off altogether.
+/// Delays what is to stand in for a plugin, and takes its input away where its tail is to be kept; whether the plugin has its turn
+/// off altogether.
 @_noAllocation @_noLocks
 func beginBypass(
     _ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePointer<ProcessStep>, _ frames: UInt32
@@ -212,13 +226,60 @@ func beginBypass(
     }
     let node = step.pointee.node
     let isWanted = ch_load(&node.pointee.bypassRequest) != 0
-    if isWanted && node.pointee.bypassed == 0 && node.pointee.midiInput >= 0 {
-        // What it plays may die away while it fades.
-        let input = node.pointee.atomInputs + node.pointee.midiInput
-        let lost = ch_sequence_silence(input.pointee.sequence, input.pointee.capacity, process.pointee.urids)
-        process.pointee.meter.lostEvents += UInt64(lost)
+    if isWanted && node.pointee.bypassed == 0 {
+        let tail = ch_load(&process.pointee.tailFrames)
+        node.pointee.keepsTail = tail > 0 && step.pointee.bypassCount > 0
+        node.pointee.tailLeft = tail
+        node.pointee.tailGain = 1
+        node.pointee.passing = 0
+        node.pointee.wasWanted = false
+        ch_store(&node.pointee.watchesQuiet, node.pointee.keepsTail ? 1 : 0)
+        ch_store(&node.pointee.quietFrames, 0)
+        if node.pointee.midiInput >= 0 {
+            // What it plays may die away while it fades.
+            let input = node.pointee.atomInputs + node.pointee.midiInput
+            let lost = ch_sequence_silence(input.pointee.sequence, input.pointee.capacity, process.pointee.urids)
+            process.pointee.meter.lostEvents += UInt64(lost)
+        }
+    } else if isWanted && node.pointee.keepsTail && node.pointee.midiInput >= 0 {
+        ch_sequence_drop_midi(node.pointee.atomInputs[node.pointee.midiInput].sequence, process.pointee.urids)
     }
-    return isWanted && node.pointee.bypassed >= 1
+    // One that has rested has no tail to go on with: it fades in.
+    if !isWanted && node.pointee.tailGain <= 0 { node.pointee.keepsTail = false }
+    if node.pointee.keepsTail {
+        if node.pointee.wasWanted != isWanted { node.pointee.passingWait = ch_load(&node.pointee.latency) }
+        node.pointee.wasWanted = isWanted
+        if isWanted || node.pointee.bypassed > 0 || node.pointee.passing > 0 { fadeInputs(process, step, frames, isWanted) }
+    }
+    return isWanted && node.pointee.bypassed >= 1 && !(node.pointee.keepsTail && node.pointee.tailGain > 0)
+}
+
+/// How much of a bypass has taken hold, a frame further.
+@_noAllocation @_noLocks
+private func bypassPace(_ process: UnsafeMutablePointer<Process>) -> Float {
+    let frames = ch_load(&process.pointee.bypassFrames)
+    return frames > 0 ? 1 / Float(frames) : 1
+}
+
+/// What goes by a bypassed plugin is kept, and fades out of its inputs.
+@_noAllocation @_noLocks
+private func fadeInputs(
+    _ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePointer<ProcessStep>, _ frames: UInt32, _ isWanted: Bool
+) {
+    let began = step.pointee.node.pointee.bypassed
+    let slope = isWanted ? bypassPace(process) : -bypassPace(process)
+    for i in 0..<step.pointee.bypassCount {
+        let bypass = step.pointee.bypasses[i]
+        if bypass.delay == nil, let source = bypass.source, let dry = bypass.dry { cr_move(dry, source, Int(frames) * 4) }
+    }
+    for i in 0..<step.pointee.mixCount {
+        let buffer = step.pointee.mixes[i].destination
+        if !step.pointee.mixes[i].isAudio { continue }
+        for frame in 0..<Int(frames) {
+            let share = min(max(began + slope * Float(frame), 0), 1)
+            buffer[frame] *= share >= 1 ? 0 : curve(process, share, false)
+        }
+    }
 }
 
 /// Fades between a plugin's outputs and what stands in for them.
@@ -227,9 +288,11 @@ func endBypass(_ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePo
     let node = step.pointee.node
     let isWanted = ch_load(&node.pointee.bypassRequest) != 0
     let began = node.pointee.bypassed
-    if !isWanted && began <= 0 { return }
-    let pace = process.pointee.bypassFrames > 0 ? 1 / Float(process.pointee.bypassFrames) : 1
+    let keepsTail = node.pointee.keepsTail
+    if !isWanted && began <= 0 && !(keepsTail && node.pointee.passing > 0) { return }
+    let pace = bypassPace(process)
     let slope = isWanted ? pace : -pace
+    if keepsTail { return endTail(process, step, frames, isWanted, pace) }
     for i in 0..<step.pointee.bypassCount {
         let bypass = step.pointee.bypasses[i]
         let dry = bypass.delay == nil ? bypass.source : bypass.dry
@@ -241,6 +304,41 @@ func endBypass(_ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePo
         }
     }
     node.pointee.bypassed = min(max(began + slope * Float(frames), 0), 1)
+}
+
+/// Adds what goes by a bypassed plugin to what still sounds of it. When its time is over, or it has been silent for a second, it fades
+/// and rests.
+@_noAllocation @_noLocks
+private func endTail(
+    _ process: UnsafeMutablePointer<Process>, _ step: UnsafeMutablePointer<ProcessStep>, _ frames: UInt32, _ isWanted: Bool,
+    _ pace: Float
+) {
+    let node = step.pointee.node
+    let count = Int(frames)
+    let wait = min(Int(node.pointee.passingWait), count)
+    let slope = isWanted ? pace : -pace
+    let quiet = Double(ch_load(&node.pointee.quietFrames))
+    let isOver = isWanted && node.pointee.bypassed >= 1 && node.pointee.passing >= 1
+        && (node.pointee.tailLeft <= 0 || quiet >= process.pointee.sampleRate)
+    let tailSlope = isOver ? -pace : pace
+    for i in 0..<step.pointee.bypassCount {
+        let bypass = step.pointee.bypasses[i]
+        for frame in 0..<count {
+            let gain = min(max(node.pointee.tailGain + tailSlope * Float(frame), 0), 1)
+            let wet = gain > 0 ? bypass.destination[frame] * gain : 0
+            let share = min(max(node.pointee.passing + slope * Float(max(frame - wait, 0)), 0), 1)
+            let through = bypass.dry?[frame] ?? 0
+            bypass.destination[frame] = wet + (share >= 1 ? through : through * curve(process, share, true))
+        }
+    }
+    node.pointee.tailGain = min(max(node.pointee.tailGain + tailSlope * Float(count), 0), 1)
+    node.pointee.passing = min(max(node.pointee.passing + slope * Float(count - wait), 0), 1)
+    node.pointee.passingWait -= Int32(wait)
+    node.pointee.bypassed = min(max(node.pointee.bypassed + slope * Float(count), 0), 1)
+    if isWanted && node.pointee.passing >= 1 && node.pointee.tailLeft > 0 { node.pointee.tailLeft -= Int32(count) }
+    let isBack = !isWanted && node.pointee.bypassed <= 0 && node.pointee.passing <= 0
+    if isBack || node.pointee.tailGain <= 0 { ch_store(&node.pointee.watchesQuiet, 0) }
+    if isBack { node.pointee.keepsTail = false }
 }
 
 /// A bypassed plugin's MIDI goes by it.

@@ -5,7 +5,7 @@ extension RemoteCommand {
     /// All commands, in the order in which the help shows them.
     static let all: [RemoteCommand] =
         pluginCommands + controlCommands + presetCommands + connectionCommands + midiCommands + monitorCommands
-        + transportCommands + worldCommands + multiCommands + foreignCommands + ownCommands
+        + transportCommands + signalCommands + worldCommands + multiCommands + foreignCommands + ownCommands
 
     static let byName: [String: RemoteCommand] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
@@ -228,19 +228,27 @@ extension RemoteCommand {
 
     private static let midiCommands: [RemoteCommand] = [
         RemoteCommand(
-            name: "midi_learn", arguments: ["<instance_number>", "<param_symbol>", "<minimum>", "<maximum>"],
-            summary: "has the next controller that moves move a control", example: "midi_learn 0 gain 0.0 1.0"
+            name: "midi_learn",
+            arguments: ["<instance_number>", "<param_symbol>", "<minimum>", "<maximum>", "<curve>", "<takeover>", "<keys>"],
+            optional: 3,
+            summary: "has the next controller that moves move a control; keys: a key as well; curve and takeover as in midi_map",
+            example: "midi_learn 0 gain 0.0 1.0"
         ) { session, words in
             let number = try instance(words[0])
-            let mapping = try session.mapping(
+            var mapping = try session.mapping(
                 try session.node(number), words[1], .controller(0), low: try real(words[2]), high: try real(words[3]))
-            session.startLearning(number, mapping)
+            let takesKeys = try manner(words.dropFirst(4), of: &mapping)
+            session.startLearning(number, mapping, takesKeys: takesKeys)
             return .status(1)
         },
         RemoteCommand(
             name: "midi_map",
-            arguments: ["<instance_number>", "<param_symbol>", "<midi_channel>", "<midi_cc>", "<minimum>", "<maximum>"],
-            summary: "has a controller move a control; 131 is the pitch bend, 132 channel pressure, 133+N note N, 512+N NRPN N",
+            arguments: [
+                "<instance_number>", "<param_symbol>", "<midi_channel>", "<midi_cc>", "<minimum>", "<maximum>", "<curve>",
+                "<takeover>",
+            ], optional: 2,
+            summary: "has a controller move a control; 131 is the pitch bend, 132 channel pressure, 133+N note N, 512+N NRPN N; curve: "
+                + "linear, logarithmic or a power; takeover: not before it has passed the control's value",
             example: "midi_map 0 gain 0 7 0.0 1.0"
         ) { session, words in
             let node = try session.node(try instance(words[0]))
@@ -257,6 +265,7 @@ extension RemoteCommand {
             }
             var mapping = try session.mapping(node, words[1], source, low: try real(words[4]), high: try real(words[5]))
             mapping.channel = channel < 0 ? nil : channel + 1
+            if try manner(words.dropFirst(6), of: &mapping) { throw RemoteFailure(.invalidOperation, "'keys' are for midi_learn") }
             do { try session.graph.map(mapping) } catch { throw RemoteFailure(error, otherwise: .assignmentFailed) }
             session.graph.changed()
             return .status(1)
@@ -380,7 +389,10 @@ extension RemoteCommand {
         ) { session, words in
             let isRolling = try flag(words[0])
             try session.setMetre(beatsPerBar: try real(words[1]), tempo: try real(words[2]))
-            session.jack?.setRolling(isRolling)
+            if let jack = session.jack, jack.transport.rolling != isRolling {
+                jack.setRolling(isRolling)
+                if !isRolling { jack.rewind() }
+            }
             return .status(0)
         },
         RemoteCommand(
@@ -410,7 +422,8 @@ extension RemoteCommand {
             summary: "processing, freewheeling, cpu-load (told on the feedback port) or aggregated-midi on (1) or off (0)",
             example: "feature_enable processing 1"
         ) { session, words in
-            let isOn = try flag(words[1])
+            // Negative numbers are ways to switch off (mod-host's fades).
+            let isOn = try whole(words[1]) > 0
             switch words[0] {
             case "processing": session.jack?.setProcessing(isOn)
             case "freewheeling":
@@ -524,6 +537,26 @@ extension RemoteCommand {
     static func real(_ word: String) throws -> Float {
         guard let number = Float(word), number.isFinite else { throw RemoteFailure(.invalidOperation, "'\(word)' is no number") }
         return number
+    }
+
+    /// Reads how a controller is to move a control; whether keys may as well.
+    private static func manner(_ words: ArraySlice<String>, of mapping: inout MIDIMapping) throws -> Bool {
+        var takesKeys = false
+        for word in words {
+            switch word {
+            case "linear": mapping.curve = .linear
+            case "logarithmic": mapping.curve = .logarithmic
+            case "takeover": mapping.takesOver = true
+            case "keys": takesKeys = true
+            default:
+                guard let power = Float(word), (0.01...100).contains(power) else {
+                    throw RemoteFailure(
+                        .invalidOperation, "'\(word)' is neither linear, logarithmic, a power from 0.01 to 100, takeover nor keys")
+                }
+                mapping.curve = .power(power)
+            }
+        }
+        return takesKeys
     }
 
     static func flag(_ word: String) throws -> Bool {

@@ -93,22 +93,14 @@ extension RemoteCommand {
             "cc_value_set", ["<instance_number>", "<param_symbol>", "<value>"], "a mapped actuator's value",
             "cc_value_set 0 gain 2.5", .controlChainUnavailable),
         unavailable(
-            "cv_map",
-            ["<instance_number>", "<param_symbol>", "<source_port_name>", "<minimum>", "<maximum>", "<operational-mode>"],
-            "a CV port that moves a control: not here", "cv_map 0 gain \"AMS CV Source:CV Out 1\" -24.0 3.0 =", .assignmentFailed),
-        unavailable("cv_unmap", ["<instance_number>", "<param_symbol>"], "the end of cv_map", "cv_unmap 0 gain", .assignmentFailed),
-        unavailable(
             "hmi_map",
             ["<instance_number>", "<param_symbol>", "<hw_id>", "<page>", "<subpage>", "<caps>", "<flags>", "<label>", "<minimum>",
                 "<maximum>", "<steps>"], "a device's own knob for a control: not here",
-            "hmi_map 0 gain 0 0 0 0 0 Gain 0 1 33", .assignmentFailed),
-        unavailable("hmi_unmap", ["<instance_number>", "<param_symbol>"], "the end of hmi_map", "hmi_unmap 0 gain", .assignmentFailed),
-        unavailable(
-            "monitor_audio_levels", ["<source_port_name>", "<enable>"], "levels of a JACK port: not here",
-            "monitor_audio_levels system:capture_1 1", .invalidOperation),
+            "hmi_map 0 gain 0 0 0 0 0 Gain 0 1 33", .deviceUnavailable),
+        unavailable("hmi_unmap", ["<instance_number>", "<param_symbol>"], "the end of hmi_map", "hmi_unmap 0 gain", .deviceUnavailable),
         unavailable(
             "show_external_ui", ["<instance_number>"], "a plugin's window: there are none here", "show_external_ui 0",
-            .invalidOperation),
+            .windowUnavailable),
     ]
 
     private static func unavailable(
@@ -368,5 +360,6 @@ extension HostSession {
         if let beatsPerBar, !(1...64).contains(beatsPerBar) { throw RemoteFailure(.invalidOperation, "a bar has 1 to 64 beats") }
         if let tempo { ch_store_float(&graph.process.pointee.tempo, tempo) }
         if let beatsPerBar { ch_store_float(&graph.process.pointee.beatsPerBar, beatsPerBar) }
+        jack?.metreHasChanged()
     }
 }

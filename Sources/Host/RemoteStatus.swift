@@ -16,12 +16,17 @@ public enum RemoteStatus: Int, Sendable {
     case portRegister = -204
     case portConnection = -205
     case portDisconnection = -206
+    /// A port that is not there, to `cv_map`: in mod-host's sources.
+    case valueOutOfRange = -207
     case assignmentAlreadyExists = -301
     case assignmentInvalidOperation = -302
     case assignmentListFull = -303
     case assignmentFailed = -304
     case controlChainUnavailable = -401
     case linkUnavailable = -402
+    /// A MOD device's own knobs, and windows: in mod-host's sources.
+    case deviceUnavailable = -403
+    case windowUnavailable = -404
     case memoryAllocation = -901
     case invalidOperation = -902
 }

@@ -49,6 +49,22 @@ struct HostCommand: ParsableCommand {
         help: "Bypasses a plugin that takes longer than a period lasts, so many periods in a row; 0: never.")
     var overrunLimit = 8
 
+    @Option(
+        name: .long,
+        help: "Which of the plugins' ports JACK knows: all, or ends: those that are connected. Otherwise all if it begins empty.")
+    var ports: String?
+
+    @Option(name: .long, help: "Milliseconds in which presets, patches and bypasses are faded to, 0 to 60000.")
+    var fade = 20.0
+
+    @Option(
+        name: .customLong("keep-tail"),
+        help: "Seconds for which a plugin that was replaced or bypassed may go on sounding; 0: it fades.")
+    var keepTail = 0.0
+
+    @Flag(name: .long, help: "Is JACK's timebase master, unless another client is: tempo and metre are the patch's, or set_bpm's.")
+    var timebase = false
+
     @Flag(name: .long, help: "Takes commands from standard input; a terminal's is taken anyway.")
     var console = false
 
@@ -76,6 +92,12 @@ struct HostCommand: ParsableCommand {
             options.tempo = chain.tempo
             (options.beatsPerBar, options.beatUnit) = try chain.metre()
             options.waitsForServer = wait
+            options.isTimebaseMaster = timebase
+            guard (0...60000).contains(fade) else { throw HostError.usage("--fade goes from 0 to 60000") }
+            guard (0...3600).contains(keepTail) else { throw HostError.usage("--keep-tail goes from 0 to 3600") }
+            options.fade = fade / 1000
+            guard [nil, "all", "ends"].contains(ports) else { throw HostError.usage("--ports is all or ends") }
+            options.soundingTail = keepTail
             options.overrunLimit = max(0, overrunLimit)
             options.collectsMIDI = chain.recordMIDI != nil
             options.collectsControls = chain.recordControls != nil
@@ -86,6 +108,7 @@ struct HostCommand: ParsableCommand {
                 options.onParameter = { monitor.tell($0) }
             }
             let patch = try chain.patch()
+            options.offersPorts = ports.map { $0 == "all" } ?? (port != nil && patch.plugins.isEmpty)
             let server = try takeCommands(&options, isEmpty: patch.plugins.isEmpty)
             defer { server?.stop() }
             let host = try JackHost(world: World(), patch: patch, options: options)

@@ -136,6 +136,94 @@ import Testing
         expect(session, "midi_unmap 0 nope", "resp -103")
     }
 
+    @Test func everySourceMovesControlsByACurve() {
+        let (session, stepper) = session()
+        for line in ["add \(Example.amp) 0", "add \(Example.fifths) 1", "connect keys effect_1:in"] { _ = session.execute(line) }
+        stepper.run(blocks: 60)
+        func value(after bytes: [UInt8]...) -> Float {
+            let now = stepper.frames
+            stepper.run(blocks: 2, midi: bytes.enumerated().map { TimedMIDI(time: now + 5 + $0, bytes: $1) })
+            return Float(session.execute("param_get 0 gain").text.split(separator: " ")[2]) ?? .nan
+        }
+        // Channel pressure, squared
+        expect(session, "midi_map 0 gain 3 132 0 16 2", "resp 1")
+        stepper.run(blocks: 5)
+        #expect(abs(value(after: [0xD3, 64]) - 16 * pow(64 / 127, 2)) < 0.001)
+        #expect(value(after: [0xD4, 127]) < 5 && value(after: [0xD3, 127]) == 16)
+        // A key's velocity, downwards
+        expect(session, "midi_map 0 gain -1 193 10 -10 linear", "resp 1")
+        stepper.run(blocks: 5)
+        #expect(value(after: [0x95, 60, 127]) == -10 && value(after: [0x95, 61, 1]) == -10)
+        #expect(abs(value(after: [0x95, 60, 1]) - (10 - 20 / 127)) < 0.001)
+        // Ratios; and a controller that waits until it has passed the value
+        expect(session, "midi_map 0 gain 0 7 1 16 logarithmic takeover", "resp 1")
+        _ = session.execute("param_set 0 gain 4")
+        stepper.run(blocks: 5)
+        #expect(value(after: [0xB0, 7, 0]) == 4 && value(after: [0xB0, 7, 20]) == 4)
+        #expect(abs(value(after: [0xB0, 7, 100]) - pow(16, 100 / 127)) < 0.001)
+        expect(session, "midi_map 0 gain 0 7 -1 16 logarithmic", "resp -304")
+        expect(session, "midi_map 0 gain 0 7 1 16 steep", "resp -902")
+        expect(session, "midi_map 0 gain 0 7 1 16 keys", "resp -902")
+    }
+
+    @Test(arguments: [
+        ([[0xE2, 0, 100]], MIDIMapping.Source.bend), ([[0xD2, 50]], .pressure), ([[0x92, 61, 100]], .note(61)),
+        ([[0xB2, 99, 7], [0xB2, 98, 104], [0xB2, 6, 1]], .nrpn(1000)), ([[0xB2, 9, 1]], .controller(9)),
+    ]) func everySourceIsLearned(messages: [[UInt8]], source: MIDIMapping.Source) throws {
+        let scratch = try ScratchFolder()
+        let (session, stepper) = session()
+        stepper.listen(session)
+        for line in ["add \(Example.amp) 0", "add \(Example.fifths) 1", "connect keys effect_1:in"] { _ = session.execute(line) }
+        stepper.run(blocks: 60)
+        expect(session, "midi_learn 0 gain 0 1 2 takeover keys", "resp 1")
+        let now = stepper.frames
+        stepper.run(blocks: 10, midi: messages.enumerated().map { TimedMIDI(time: now + 5 + $0, bytes: $1) })
+        expect(session, "patch_save \(scratch.file("mine.toml"))", "resp 0")
+        var wanted = MIDIMapping(control: "effect_0:gain", source: source)
+        (wanted.channel, wanted.low, wanted.high, wanted.curve, wanted.takesOver) = (3, 0, 1, .power(2), true)
+        #expect(try Patch(reading: scratch.file("mine.toml")).mappings == [wanted])
+    }
+
+    @Test func signalsMoveControls() throws {
+        let scratch = try ScratchFolder()
+        let (session, stepper) = session()
+        stepper.listen(session)
+        for line in ["add \(Example.amp) 0", "add \(Example.amp) 1", "connect in effect_1:in"] { _ = session.execute(line) }
+        func gain(_ input: Float) -> String {
+            stepper.run(blocks: 60) { _ in input }
+            return session.execute("param_get 0 gain").text
+        }
+        expect(session, "cv_map 0 gain system:capture_1 -20 20 b", "resp 0")  // −1 to 1, since nothing is said of its range
+        #expect(gain(0.5) == "resp 0 10.0000" && gain(-7) == "resp 0 -20.0000")
+        #expect(gain(.nan) == "resp 0 -20.0000")
+        expect(session, "cv_map 0 gain system:capture_1 -20 20 =", "resp 0")
+        #expect(gain(2.5) == "resp 0 10.0000")
+        expect(session, "cv_map 0 gain system:capture_1 20 -20 +", "resp 0")
+        #expect(gain(0.25) == "resp 0 10.0000")
+        expect(session, "cv_map 0 gain system:capture_1 -20 20 -", "resp 0")
+        #expect(gain(-0.25) == "resp 0 10.0000")
+        // Of a plugin's own
+        expect(session, "cv_map 0 gain effect_1:out -20 20 b", "resp 0")
+        #expect(gain(0.5) == "resp 0 10.0000")
+        expect(session, "preset_load 1 nothing", "resp -104")
+        expect(session, "revive 1", "resp 0")
+        stepper.run(blocks: 200) { _ in 0.5 }
+        #expect(gain(0.25) == "resp 0 5.0000")
+        expect(session, "patch_save \(scratch.file("mine.toml"))", "resp 0")
+        #expect(try Patch(reading: scratch.file("mine.toml")).cvMappings.map(\.source) == ["effect_1:out"])
+        expect(session, "cv_map 0 gain effect_1:in -20 20 b", "resp -207")
+        expect(session, "cv_map 0 gain effect_1:out -20 20 x", "resp -902")
+        expect(session, "cv_map 0 volume effect_1:out -20 20 b", "resp -103")
+        expect(session, "cv_map 5 gain effect_1:out -20 20 b", "resp -3")
+        expect(session, "cv_unmap 0 gain", "resp 0")
+        expect(session, "cv_unmap 0 gain", "resp 0")
+        #expect(gain(1) == "resp 0 5.0000")
+        expect(session, "cv_map 0 gain effect_1:out -20 20 b", "resp 0")
+        expect(session, "remove 1", "resp 0")
+        #expect(gain(1) == "resp 0 20.0000")
+        expect(session, "cv_unmap 0 gain", "resp 0")
+    }
+
     @Test func controllersAreLearnedAndSaved() throws {
         let scratch = try ScratchFolder()
         let (session, stepper) = session()

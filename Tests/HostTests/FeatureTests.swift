@@ -99,6 +99,63 @@ import Testing
 
     // MARK: Description
 
+    @Test func groupsUnitsAndSideChainsAreDescribed() throws {
+        let scratch = try ScratchFolder()
+        try scratch.write(
+            "described.lv2/manifest.ttl",
+            """
+            @prefix doap: <http://usefulinc.com/ns/doap#> .
+            @prefix lv2: <http://lv2plug.in/ns/lv2core#> .
+            @prefix pg: <http://lv2plug.in/ns/ext/port-groups#> .
+            @prefix pprops: <http://lv2plug.in/ns/ext/port-props#> .
+            @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+            @prefix units: <http://lv2plug.in/ns/extensions/units#> .
+            <urn:described#main> a pg:StereoGroup, pg:InputGroup ; lv2:name "Main" ; lv2:symbol "main" .
+            <urn:described#key> a pg:MonoGroup, pg:InputGroup ; lv2:name "Key" ; lv2:symbol "key" ;
+              pg:sideChainOf <urn:described#main> .
+            <urn:described> a lv2:Plugin ; lv2:binary <none.so> ; doap:name "Described" ;
+              lv2:port
+              [ a lv2:InputPort, lv2:AudioPort ; lv2:index 0 ; lv2:symbol "in" ; lv2:name "In" ; pg:group <urn:described#main> ] ,
+              [ a lv2:InputPort, lv2:AudioPort ; lv2:index 1 ; lv2:symbol "key" ; lv2:name "Key" ;
+                lv2:portProperty lv2:isSideChain ; pg:group <urn:described#key> ] ,
+              [ a lv2:OutputPort, lv2:AudioPort ; lv2:index 2 ; lv2:symbol "out" ; lv2:name "Out" ] ,
+              [ a lv2:InputPort, lv2:ControlPort ; lv2:index 3 ; lv2:symbol "cutoff" ; lv2:name "Cutoff" ; units:unit units:hz ;
+                lv2:portProperty lv2:sampleRate, pprops:logarithmic ; lv2:default 0.1 ; lv2:minimum 0.001 ; lv2:maximum 0.5 ;
+                lv2:scalePoint [ rdfs:label "Bright" ; <http://www.w3.org/1999/02/22-rdf-syntax-ns#value> 0.4 ] ] ,
+              [ a lv2:InputPort, lv2:ControlPort ; lv2:index 4 ; lv2:symbol "kind" ; lv2:name "Kind" ;
+                lv2:portProperty lv2:enumeration, lv2:integer ; lv2:default 1 ; lv2:minimum 0 ; lv2:maximum 2 ;
+                units:unit [ a units:Unit ; units:symbol "parsec" ] ] .
+            """)
+        let plugin = try World(path: "\(scratch.path):/usr/lib/lv2:/usr/local/lib/lv2").describe("urn:described")
+        #expect(plugin.ports.map(\.group) == ["Main", "Key", nil, nil, nil])
+        #expect(plugin.ports.map(\.isSideChain) == [false, true, false, false, false])
+        let cutoff = plugin.ports[3]
+        #expect(cutoff.unit == "Hz" && cutoff.isInSampleRates && cutoff.isLogarithmic)
+        #expect(cutoff.scalePoints.map(\.label) == ["Bright"] && cutoff.scalePoints.map(\.value) == [0.4])
+        #expect(plugin.ports[4].unit == "parsec" && plugin.ports[4].isEnumeration && plugin.ports[4].isInteger)
+    }
+
+    @Test func instanceAccessIsRefusedKindly() throws {
+        for feature in ["instance-access", "data-access"] {
+            let uri = "http://lv2plug.in/ns/ext/" + feature
+            #expect(
+                message(try ProbePlugin(extra: "lv2:requiredFeature <\(uri)> ;"))
+                    == "Probe requires \(uri), which continuo does not offer")
+            // One that can do without gets on without.
+            #expect(message(try ProbePlugin(extra: "lv2:optionalFeature <\(uri)> ;")) == "accepted")
+        }
+    }
+
+    @Test func logLinesFromTheAudioThreadAreShown() throws {
+        let probe = try ProbePlugin(defines: ["LOGS"])
+        let finished = Program(
+            [Program.continuo, "render", ProbePlugin.uri, "--seconds", "0.1"],
+            environment: ["LV2_PATH": "\(probe.scratch.file("lv2")):/usr/lib/lv2"]
+        ).finish()
+        #expect(finished.status == 0)
+        #expect(finished.errors.contains("Probe") && finished.errors.contains("hello from run 3"), "\(finished.errors)")
+    }
+
     @Test func portsAreDescribed() throws {
         let world = World()
         let amp = try world.describe(Example.amp)

@@ -65,7 +65,9 @@ final class JackServer {
     func run(_ arguments: String...) -> Finished { Program(["timeout", "20"] + arguments, server: name).finish() }
 
     /// Starts the host under test.
-    func host(_ arguments: String...) -> Program { Program([Program.continuo, "host"] + arguments, server: name) }
+    func host(_ arguments: String..., input: FileHandle? = nil) -> Program {
+        Program([Program.continuo, "host"] + arguments, server: name, input: input)
+    }
 }
 
 struct Finished {
@@ -92,12 +94,13 @@ final class Program {
         return "continuo"
     }()
 
-    init(_ arguments: [String], server: String? = nil) {
+    init(_ arguments: [String], server: String? = nil, input: FileHandle? = nil, environment more: [String: String] = [:]) {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         if let server { environment["JACK_DEFAULT_SERVER"] = server }
-        process.environment = environment
+        process.environment = environment.merging(more) { _, new in new }
+        if let input { process.standardInput = input }
         for name in ["out", "err"] { _ = FileManager.default.createFile(atPath: scratch.file(name), contents: nil) }
         process.standardOutput = FileHandle(forWritingAtPath: scratch.file("out"))
         process.standardError = FileHandle(forWritingAtPath: scratch.file("err"))
@@ -106,6 +109,7 @@ final class Program {
 
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
+    var output: String { (try? String(contentsOfFile: scratch.file("out"), encoding: .utf8)) ?? "" }
     var errors: String { (try? String(contentsOfFile: scratch.file("err"), encoding: .utf8)) ?? "" }
 
     /// Waits for its end, at most `seconds`; then it is killed, and its status is −1.

@@ -206,11 +206,11 @@ import Testing
         let probe = try ProbePlugin()
         setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
         defer { unsetenv("LV2_PATH") }
-        let host = server.host(ProbePlugin.uri, "--connect", "cv=system:capture_1", "--json")
+        let host = server.host(ProbePlugin.uri, "--connect", "cv=system:capture_1", "--monitor", "--json")
         #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:cv\n   system:capture_1") })
-        Thread.sleep(forTimeInterval: 0.1)
+        #expect(eventually { host.output.contains("optional_cv = 1") })
         host.signal(SIGINT)
-        #expect(try report(host.finish(within: 5)).last("optional_cv") == 1)
+        #expect(host.finish(within: 5).status == 0)
     }
 
     @Test func blockLengthMayChange() throws {
@@ -233,6 +233,44 @@ import Testing
         #expect(report.last("longest_block") == 64)  // never more than it was told
         #expect(report.latency == 77)  // its controls came along
         #expect(finished.errors.contains("512 frames a period") && finished.errors.contains("64 frames a period"))
+    }
+
+    @Test func portsSayWhatTheyAre() throws {
+        let server = try JackServer()
+        let probe = try ProbePlugin()
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let host = server.host(ProbePlugin.uri, Example.fifths, "--name", "kinds")
+        #expect(eventually { server.run("jack_lsp").output.contains("kinds:midi_out") })
+        func properties(_ port: String) -> String { server.run("jack_property", "-p", "-l", "kinds:" + port).output }
+        let key = "http://jackaudio.org/metadata/"
+        #expect(eventually { properties("cv").contains("\(key)signal-type: CV") || properties("cv").contains("\(key)signal-type value: CV") }, "\(properties("cv"))")
+        #expect(properties("in_1").contains("AUDIO") && properties("in_1").contains(key + "order"), "\(properties("in_1"))")
+        #expect(properties("midi_in").contains(key + "event-types") && properties("midi_in").contains("MIDI In"))
+        host.signal(SIGINT)
+        #expect(host.finish(within: 5).status == 0)
+    }
+
+    @Test func timebaseIsKept() throws {
+        let server = try JackServer()
+        let probe = try ProbePlugin()
+        setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
+        defer { unsetenv("LV2_PATH") }
+        let commands = Pipe()
+        let master = server.host(
+            Example.amp, "--name", "master", "--timebase", "--tempo", "90", "--console", input: commands.fileHandleForReading)
+        #expect(eventually { server.run("jack_lsp").output.contains("master:out_1") })
+        let follower = server.host(ProbePlugin.uri, "--name", "follower", "--timebase", "--monitor")
+        #expect(eventually { follower.output.contains("last_tempo = 90") }, "\(follower.output) \(follower.errors)")
+        #expect(follower.errors.contains("another client is JACK's timebase master"))
+        for tempo in [130, 77] {
+            commands.fileHandleForWriting.write(Data("set_bpm \(tempo)\ntransport 1 3 \(tempo)\n".utf8))
+            #expect(eventually { follower.output.contains("last_tempo = \(tempo)") }, "\(follower.output)")
+        }
+        commands.fileHandleForWriting.write(Data("timebase 0\nquit\n".utf8))
+        #expect(master.finish(within: 5).status == 0)
+        follower.signal(SIGINT)
+        #expect(follower.finish(within: 5).status == 0)
     }
 
     @Test func freewheelingIsTold() throws {

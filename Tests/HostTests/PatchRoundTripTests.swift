@@ -47,6 +47,7 @@ import Testing
             transport.beatsPerBar = maybe(&random) { Float(Int.random(in: 1...64, using: &$0)) }
             transport.beatUnit = maybe(&random) { Float(Int.random(in: 1...64, using: &$0)) }
             transport.isRolling = Bool.random(using: &random)
+            transport.isMaster = Bool.random(using: &random)
             patch.transport = transport
         }
         for i in 0..<Int.random(in: 1...4, using: &random) {
@@ -86,6 +87,14 @@ import Testing
             mapping.curve = [nil, .linear, .logarithmic, .power(Float.random(in: 0.01...100, using: &random))].randomElement(using: &random)!
             mapping.takesOver = Bool.random(using: &random)
             patch.mappings.append(mapping)
+        }
+        patch.fade = maybe(&random) { Float.random(in: 0...60000, using: &$0) }
+        patch.tail = maybe(&random) { Float.random(in: 0...3600, using: &$0) }
+        for _ in 0..<Int.random(in: 0...2, using: &random) {
+            var mapping = CVMapping(control: text(&random, 1...9), source: text(&random, 1...9))
+            if Bool.random(using: &random) { (mapping.sourceLow, mapping.sourceHigh) = (number(&random), number(&random)) }
+            if Bool.random(using: &random) { (mapping.low, mapping.high) = (number(&random), number(&random)) }
+            patch.cvMappings.append(mapping)
         }
         for _ in 0..<Int.random(in: 0...2, using: &random) {
             var program = PatchProgram(program: Int.random(in: 1...128, using: &random))

@@ -10,9 +10,13 @@ struct ProbePlugin {
     /// - Parameters:
     ///   - extra: more Turtle for the plugin's own description.
     ///   - defines: `-D` options for its C source.
-    init(extra: String = "", defines: [String] = [], hasBinary: Bool = true) throws {
+    ///   - hasEnabled: whether it bypasses itself.
+    init(extra: String = "", defines: [String] = [], hasBinary: Bool = true, hasEnabled: Bool = true) throws {
         scratch = try ScratchFolder()
-        try scratch.write("lv2/probe.lv2/manifest.ttl", ProbePlugin.turtle(extra))
+        let turtle = ProbePlugin.turtle(extra)
+        try scratch.write(
+            "lv2/probe.lv2/manifest.ttl",
+            hasEnabled ? turtle : turtle.replacingOccurrences(of: "lv2:designation lv2:enabled ; ", with: ""))
         let source = try scratch.write("probe.c", ProbePlugin.source)
         if hasBinary {
             let compiler = Process()
@@ -77,6 +81,7 @@ struct ProbePlugin {
         #include <lv2/atom/util.h>
         #include <lv2/buf-size/buf-size.h>
         #include <lv2/core/lv2.h>
+        #include <lv2/log/log.h>
         #include <lv2/options/options.h>
         #include <lv2/parameters/parameters.h>
         #include <lv2/time/time.h>
@@ -93,6 +98,8 @@ struct ProbePlugin {
             float line[DELAY];
             unsigned at;
             LV2_URID position;
+            LV2_URID_Map* map;
+            LV2_Log_Log* log;
         } Probe;
 
         static LV2_Handle instantiate(
@@ -101,6 +108,7 @@ struct ProbePlugin {
             LV2_URID_Map* map = NULL;
             const LV2_Options_Option* options = NULL;
             for (int i = 0; features[i]; ++i) {
+                if (!strcmp(features[i]->URI, LV2_LOG__log)) probe->log = features[i]->data;
                 if (!strcmp(features[i]->URI, LV2_URID__map)) map = features[i]->data;
                 if (!strcmp(features[i]->URI, LV2_OPTIONS__options)) options = features[i]->data;
                 if (!strcmp(features[i]->URI, LV2_BUF_SIZE__boundedBlockLength)) probe->told[5] += 1;
@@ -112,6 +120,7 @@ struct ProbePlugin {
             free(probe);
             return NULL;
         #endif
+            probe->map = map;
             probe->position = map->map(map->handle, LV2_TIME__Position);
             const char* names[] = {
                 LV2_PARAMETERS__sampleRate, LV2_BUF_SIZE__minBlockLength, LV2_BUF_SIZE__maxBlockLength,
@@ -153,6 +162,12 @@ struct ProbePlugin {
                 const LV2_Atom_Object* object = (const LV2_Atom_Object*)&event->body;
                 if (object->body.otype == probe->position) probe->told[10] += 1;
             }
+        #ifdef LOGS
+            if (probe->told[13] == 2 && probe->log) {
+                probe->log->printf(
+                    probe->log->handle, probe->map->map(probe->map->handle, LV2_LOG__Warning), "hello from run %d\n", 3);
+            }
+        #endif
             if (frames > probe->told[6]) probe->told[6] = (float)frames;
             probe->told[7] = *(const float*)probe->ports[4];
             probe->told[8] = *(const float*)probe->ports[5];

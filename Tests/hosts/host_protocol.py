@@ -121,6 +121,56 @@ def main():
           and client.ask("undo") == "resp 1" and client.ask("param_get 1 gain") == "resp 0 -3.0000")
     check("with its connections", eventually(lambda: "effect_1:out\n   system:playback_1" in ports()), ports())
 
+    # What JACK's own means connect
+    def jack(*command):
+        return subprocess.run(["timeout", "10", *command], capture_output=True, text=True).returncode
+
+    def connections():
+        return [(c["from"], c["to"]) for c in json.loads(client.ask("graph").split(" ", 2)[2])["connections"]]
+
+    client.ask(f"add {amp} 20")
+    client.ask(f"add {amp} 21")
+    check("JACK knows ports that nothing is connected with", eventually(
+        lambda: "   effect_20:in\n" in ports() and "   effect_21:out\n" in ports()), ports())
+    joined = jack("jack_connect", "effect_20:out", "effect_21:in")
+    check("jack_connect joins two plugins", joined == 0 and eventually(
+        lambda: ("effect_20:out", "effect_21:in") in connections()), (joined, connections()))
+    check("a loop by jack_connect is taken apart", jack("jack_connect", "effect_21:out", "effect_20:in") == 0 and eventually(
+        lambda: "   continuo:effect_21_out\n" not in ports()) and ("effect_21:out", "effect_20:in") not in connections(), ports())
+    check("jack_connect joins a plugin with a device", jack("jack_connect", "system:capture_2", "effect_20:in") == 0
+          and jack("jack_connect", "effect_21:out", "system:playback_2") == 0 and eventually(
+              lambda: {"continuo:effect_20_in"} <= {e for e in ports().split()} and len(
+                  [e for e in json.loads(client.ask("graph").split(" ", 2)[2])["outputs"] if e["name"] == "effect_21_out"]) == 1))
+    check("jack_disconnect parts two plugins", jack("jack_disconnect", "effect_20:out", "effect_21:in") == 0 and eventually(
+        lambda: ("effect_20:out", "effect_21:in") not in connections()), connections())
+    check("jack_disconnect takes a device away", jack("jack_disconnect", "effect_21:out", "system:playback_2") == 0 and eventually(
+        lambda: not [e for e in json.loads(client.ask("graph").split(" ", 2)[2])["outputs"] if e["name"] == "effect_21_out"]))
+    check("what is connected by command JACK shows", client.ask("connect effect_20:out effect_21:in") == "resp 0" and eventually(
+        lambda: "   effect_20:out\n   continuo:effect_21_in" in ports()), ports())
+    check("disconnect_all parts all", client.ask("disconnect_all effect_20:in") == "resp 0" and eventually(
+        lambda: "system:capture_2\n   continuo:effect_20_in" not in ports()), ports())
+    check("ports ends leaves the graph's ends alone", client.ask("ports ends") == "resp 0" and eventually(
+        lambda: "effect_21_out" not in ports()) and ("effect_20:out", "effect_21:in") in connections(), ports())
+    client.ask("ports all")
+    client.ask("multi_remove 2 20 21")
+    check("what is removed leaves no ports", eventually(lambda: "effect_2" not in ports()), ports())
+
+    # CV that moves a control, and levels
+    signals = [
+        ("cv_map 0 gain system:capture_1 -20 3 =", "resp 0"), ("cv_map 0 gain system:capture_99 -20 3 =", "resp -207"),
+        ("cv_map 0 gain system:capture_1 -20 3 z", "resp -902"), ("cv_map 77 gain system:capture_1 -20 3 =", "resp -3"),
+        ("cv_unmap 0 gain", "resp 0"), ("monitor_audio_levels system:capture_1 1", "resp 0"),
+        ("monitor_audio_levels effect_0:out 1", "resp 0"), ("monitor_audio_levels effect_0:out 1", "resp 0"),
+        ("monitor_audio_levels system:capture_1 0", "resp -902"), ("monitor_audio_levels effect_0:out 0", "resp 0"),
+        ("monitor_audio_levels system:capture_1 0", "resp 0"), ("hmi_map 0 gain 0 0 0 0 0 Gain 0 1 33", "resp -403"),
+        ("hmi_unmap 0 gain", "resp -403"), ("show_external_ui 0", "resp -404"), ("cc_unmap 0 gain", "resp -401"),
+        ("timebase 1", "resp 0"), ("set_bpm 90", "resp 0"), ("timebase 0", "resp 0"), ("fade 30", "resp 0"), ("tail 0.5", "resp 0"),
+        ("tail 0", "resp 0"), ("fade", "resp 0 30"), ("fade 20", "resp 0"), ("feature_enable processing -1", "resp 0"),
+        ("feature_enable processing 2", "resp 0"), ("monitor_midi_control 7 1", "resp 0"), ("transport 0 4 120", "resp 0"),
+    ]
+    wrong = [(line, want, got) for line, want in signals if (got := client.ask(line)) != want]
+    check(f"{len(signals)} commands for signals and times are answered", not wrong, wrong)
+
     # A preset saved and loaded
     bundle = os.path.join(folder, "mine.lv2")
     client.ask("param_set 0 gain -12.5")

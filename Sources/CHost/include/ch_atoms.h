@@ -137,16 +137,25 @@ CR_REALTIME const LV2_Atom_Event* ch_sequence_seek(
 /// Time of an event in frames from the block's start.
 CR_REALTIME int64_t ch_event_time(const LV2_Atom_Event* event) { return event->time.frames; }
 
-/// Appends "all notes off" and "pedal up" on all channels; the number of events that did not fit.
+/// Appends "all notes off" and "pedal up" on all channels, at the time of the last event; the number of events that did not fit.
 CR_REALTIME uint32_t ch_sequence_silence(LV2_Atom_Sequence* sequence, uint32_t capacity, const ch_urids* urids) {
     uint32_t lost = 0;
+    int64_t time = 0;
+    for (const LV2_Atom_Event* e = ch_sequence_first(sequence, urids); e; e = ch_sequence_next(sequence, e)) time = e->time.frames;
     for (uint8_t channel = 0; channel < 16; ++channel) {
         const uint8_t pedal[3] = {(uint8_t)(0xB0 | channel), 64, 0};
         const uint8_t notes[3] = {(uint8_t)(0xB0 | channel), 123, 0};
-        lost += !ch_sequence_append(sequence, capacity, 0, urids->midi_event, 3, pedal);
-        lost += !ch_sequence_append(sequence, capacity, 0, urids->midi_event, 3, notes);
+        lost += !ch_sequence_append(sequence, capacity, time, urids->midi_event, 3, pedal);
+        lost += !ch_sequence_append(sequence, capacity, time, urids->midi_event, 3, notes);
     }
     return lost;
+}
+
+/// Makes the MIDI events of a sequence ones of no type that a plugin knows.
+CR_REALTIME void ch_sequence_drop_midi(LV2_Atom_Sequence* sequence, const ch_urids* urids) {
+    for (const LV2_Atom_Event* e = ch_sequence_first(sequence, urids); e; e = ch_sequence_next(sequence, e)) {
+        if (e->body.type == urids->midi_event) ((LV2_Atom_Event*)(uintptr_t)e)->body.type = urids->atom_chunk;
+    }
 }
 
 /// Whether an event is a patch message (Set, Put, Ack, Error) that tells somebody something.

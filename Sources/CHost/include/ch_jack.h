@@ -65,6 +65,24 @@ CR_REALTIME ch_transport ch_jack_transport(jack_client_t* client) {
     return transport;
 }
 
+// MARK: Timebase
+
+/// What a timebase master counts. The settings are read as they stand (`ch_load_float`); the rest is JACK's process thread's own.
+typedef struct {
+    const float* beats_per_minute;
+    const float* beats_per_bar;
+    const float* beat_unit;
+    bool is_counting;
+    int64_t frame;    ///< where it counted last
+    int64_t bar;      ///< from 0
+    double bar_beat;  ///< since the bar's start, from 0
+} ch_timebase;
+
+/// Fills in bar, beat and tick; a tempo that changes while the transport rolls takes effect from there on.
+void ch_timebase_count(ch_timebase* timebase, jack_position_t* position, bool is_new);
+/// Becomes timebase master, or has the position told anew; false if another client is.
+bool ch_timebase_take(jack_client_t* client, ch_timebase* timebase);
+
 // MARK: Set-up
 
 /// Opens a client without ever starting a server. `server` may be NULL (then JACK_DEFAULT_SERVER, or "default").
