@@ -5,7 +5,7 @@ public struct SamplerSettings: Sendable {
     /// How closely the take follows what is known (1: as the network learnt it; more: more). 0 … 16. Other than 1 it costs a second
     /// evaluation a step, but for distilled networks, which take guidance from 1 to 4 as they do large steps (an eighth of the way and
     /// more).
-    public var guidance: Float = 3
+    public var guidance: Float = 2.5
     /// How far guidance's spread of the latents is drawn back to what it is without, 0 … 1. 0.85 keeps the spread at guidance 8
     /// within a tenth of that at 1.
     public var rescale: Float = 0.85

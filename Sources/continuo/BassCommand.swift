@@ -48,7 +48,7 @@ struct BassCommand: ParsableCommand {
     var steps = 4
 
     @Option(help: ArgumentHelp("How closely to follow the mix: 1 loosely, 2 to 4 closely.", valueName: "w"))
-    var guidance: Float = 3
+    var guidance: Float = 2.5
 
     @Option(help: "Which take.")
     var seed: UInt64 = 1

@@ -2,7 +2,7 @@
 
     python evaluate.py --data work/songs --autoencoder ../../models/continuo-bass-autoencoder.safetensors \
         --generator ../../models/continuo-bass-generator.safetensors --output work/evaluation --kinds test font timbre \
-        --steps 4 --guidance 3 --distilled [--regressor work/regressor/last.pt] [--parts model diversity]
+        --steps 4 --guidance 2.5 --distilled [--regressor work/regressor/last.pt] [--parts model diversity]
 
 Songs are played in takes of 256 frames (12.3 s); clips are 5 s. Intervals: 95 %, bootstrap over clips. The beat is known to
 the model unless --no-beat; the chords are those that the mix encoder hears, unless --chords. The first test songs, which
@@ -250,7 +250,7 @@ def main():
     parser.add_argument("--kinds", nargs="+", default=["test"])
     parser.add_argument("--songs", type=int, help="at most so many of each kind")
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=2.5)
     parser.add_argument("--no-beat", action="store_true")
     parser.add_argument("--chords", action="store_true", help="the chart's chords are given")
     parser.add_argument("--distilled", action="store_true", help="the network takes step size and guidance itself")

@@ -2,7 +2,7 @@
 of the same decoder when the latents are a true line's.
 
     python frechet.py --data work/songs --embedding work/embedding.pt --autoencoder MODEL --generator MODEL --output work/frechet \
-        [--kinds test font timbre] [--steps 4 --guidance 3 --distilled] [--regressor CHECKPOINT] [--seconds 60]
+        [--kinds test font timbre] [--steps 4 --guidance 2.5 --distilled] [--regressor CHECKPOINT] [--seconds 60]
 
 Each second of sound is a point, in the 32 numbers of embedding.py and, as a cross-check, in the means and deviations of 13
 cepstral coefficients (cosines of the 32 mel bands in dB). The reference is the songs' other lines by their other bass, so that no
@@ -59,7 +59,7 @@ def main():
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
     parser.add_argument("--kinds", nargs="+", default=["test", "font", "timbre"])
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=2.5)
     parser.add_argument("--distilled", action="store_true")
     parser.add_argument("--regressor", type=pathlib.Path)
     parser.add_argument("--seconds", type=float, default=60, help="at most, of each song")

@@ -1,7 +1,7 @@
 """How the model's lines fit recordings of real music, against lines it played for other mixes.
 
     python real_songs.py --autoencoder MODEL --generator MODEL --output work/real [--stems SONG.stem.mp4 …] [--mixes FILE …] \
-        [--songs work/songs] [--steps 4 --guidance 3 --distilled] [--takes 40]
+        [--songs work/songs] [--steps 4 --guidance 2.5 --distilled] [--takes 40]
 
 --stems: Native Instruments' stem files (mix, drums, bass, other, voice; decoded by ffmpeg), heard without their bass, which is
 scored too; --mixes: any recordings. Nothing is known of them: neither beat nor chords. Two measures, of each take:
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--mixes", type=pathlib.Path, nargs="*", default=[])
     parser.add_argument("--takes", type=int, default=40)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=2.5)
     parser.add_argument("--distilled", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

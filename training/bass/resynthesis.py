@@ -1,7 +1,7 @@
 """Latents to sound, as the product makes it; and what is measured of it.
 
     python resynthesis.py --sounds work/sounds --songs work/songs --autoencoder MODEL --output work/resynthesis \
-        [--generator MODEL --steps 4 --guidance 3 --distilled] [--spectral work/spectral/last.pt]
+        [--generator MODEL --steps 4 --guidance 2.5 --distilled] [--spectral work/spectral/last.pt]
 
 Prints, for passages of basses that no training uses: the multi-scale spectral distance of what comes out of the autoencoder
 (with the true line and with the line it hears), beside that of the passages' mean spectrum and of the comparison decoder
@@ -83,7 +83,7 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True)
     parser.add_argument("--spectral", type=pathlib.Path, help="train_spectral.py's checkpoint")
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=2.5)
     parser.add_argument("--distilled", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -55,7 +55,7 @@ nice -n 19 "$python" train_regressor.py --data "$work/songs" --autoencoder "$wor
     --run "$work/regressor"
 nice -n 19 "$python" embedding.py --data "$work/songs" --output "$work/embedding.pt"
 weights=(--autoencoder "$models/continuo-bass-autoencoder.safetensors" --generator "$models/continuo-bass-generator.safetensors"
-    --steps 4 --guidance 3 --distilled)
+    --steps 4 --guidance 2.5 --distilled)
 nice -n 19 "$python" evaluate.py "${weights[@]}" --data "$work/songs" --output "$work/evaluation" --kinds test font timbre \
     --regressor "$work/regressor/last.pt"
 nice -n 19 "$python" frechet.py "${weights[@]}" --data "$work/songs" --embedding "$work/embedding.pt" --output "$work/frechet" \
