@@ -28,7 +28,7 @@ public struct BassControlRange: BitwiseCopyable, Sendable {
         case CONTINUO_BASS_GENERATE: BassControlRange(0, 1, 0)
         case CONTINUO_BASS_SEED: BassControlRange(0, 65535, 1)
         case CONTINUO_BASS_STEPS: BassControlRange(1, 32, 4)
-        case CONTINUO_BASS_GUIDANCE: BassControlRange(0, 16, 3)
+        case CONTINUO_BASS_GUIDANCE: BassControlRange(0, 16, 2.5)
         case CONTINUO_BASS_STYLE_STRENGTH: BassControlRange(0, 1, 1)
         case CONTINUO_BASS_STYLE_CAPTURE: BassControlRange(0, 1, 0)
         case CONTINUO_BASS_TAKE: BassControlRange(0, 8, 0)

@@ -43,7 +43,7 @@ struct TakeRequest: BitwiseCopyable {
     var knowsBars = false
     var seed: UInt64 = 1
     var steps = 4
-    var guidance: Float = 3
+    var guidance: Float = 2.5
     var styleStrength: Float = 1
     var variation: Float = 1
 }
