@@ -14,7 +14,7 @@ MODELS := $(or $(CONTINUO_MODELS),$(or $(XDG_DATA_HOME),$(HOME)/.local/share)/co
 export LV2_PATH := $(CURDIR)/$(BUILD)/lv2:/usr/local/lib/lv2:/usr/lib/lv2
 
 # Swift decides what is out of date; these always ask it.
-.PHONY: help run test test-plugins build bundles program docs install uninstall clean bench bench-peers bench-realtime models \
+.PHONY: help run test test-plugins build bundles program docs install uninstall clean bench bench-peers bench-realtime soak models \
   check-swift
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make install             plugins into ~/.lv2 (LV2_DIR), program into ~/.local/bin (PREFIX)"
 	@echo "make uninstall           takes them away again"
 	@echo "make bench               benchmarks: kernels, CREPE, a chain of plugins beside jalv, ten real-time minutes (MINUTES=1 for fewer)"
+	@echo "make soak                two hours of all that may be done to the host (SECONDS=600 for ten minutes); build/soak.tsv, .png"
 	@echo "make bench-peers         accuracy and speed beside other pitch trackers (installs Python packages)"
 	@echo "make clean               removes what was built"
 
@@ -43,6 +44,8 @@ program: check-swift
 	@cp -u models/*.safetensors $(BUILD)/share/continuo/models/
 	@mkdir -p $(BUILD)/share/continuo/styles
 	@cp -u presets/bass/styles/*.flac $(BUILD)/share/continuo/styles/
+	@mkdir -p $(BUILD)/share/continuo/patches
+	@cp -u presets/patches/*.toml $(BUILD)/share/continuo/patches/
 
 bundles: check-swift
 	@for plugin in $(PLUGINS); do \
@@ -66,9 +69,10 @@ test: build
 test-plugins: build
 	@./Tests/plugins.py $(PROGRAM) $(BUILD)/tests/plugins.tsv "$(FILTER)"
 
-# The manual page; after a change of the commands.
+# The manual page and the reference of commands; after a change of them.
 docs: program
 	@$(PROGRAM) --experimental-dump-help | python3 docs/manual.py >docs/continuo.1
+	@$(PROGRAM) host --list-commands >docs/COMMANDS.md
 
 install: build
 	@mkdir -p "$(PREFIX)/bin" "$(PREFIX)/share/continuo/models" "$(PREFIX)/share/continuo/styles" \
@@ -103,6 +107,11 @@ bench: build models
 bench-realtime: build models
 	@./Benchmarks/realtime.sh
 	@./Benchmarks/realtime-bass.sh
+
+# In seconds; bash's own SECONDS stays out of it.
+soak: build
+	@./Tests/soak.py --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),7200) --progress --table $(BUILD)/soak.tsv \
+	  --plot $(BUILD)/soak.png
 
 bench-peers: build models
 	@./training/peers/run.sh

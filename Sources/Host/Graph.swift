@@ -556,6 +556,9 @@ public final class Graph {
         let taken = ch_load(&process.pointee.takenPlan)
         // A message on its way may still name a node.
         guard ch_ring_is_empty(process.pointee.commands) else { return }
+        let count = retired.count
+        // Plugins' buffers leave holes that glibc's aligned allocations do not fill again.
+        defer { if retired.count < count { ch_memory_trim() } }
         while let first = retired.first, first.serial <= taken {
             for node in first.nodes where !plan.nodes.contains(where: { $0 === node }) { node.instance.deactivate() }
             retired.removeFirst()

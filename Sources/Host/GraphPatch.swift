@@ -8,9 +8,10 @@ extension Graph {
     /// - Parameters:
     ///   - path: of the patch file to be. Plugins that keep more than their controls have their state in a folder of its name with
     ///     `.state` in place of `.toml`: a file that they use is copied or linked there, as LV2 has it.
+    ///   - copiesFiles: always copied, so that the patch can be taken to another machine.
     ///   - metadata: name, comment, transport and programs are taken over from this one.
     /// - Throws: `HostError` if a state cannot be written.
-    package func patch(for path: String, like metadata: Patch? = nil) throws -> Patch {
+    package func patch(for path: String, like metadata: Patch? = nil, copiesFiles: Bool = false) throws -> Patch {
         let file = URL(fileURLWithPath: path).standardizedFileURL
         let folder = file.deletingLastPathComponent().path
         let states = file.deletingPathExtension().lastPathComponent + ".state"
@@ -28,7 +29,7 @@ extension Graph {
             if node.keepsState {
                 // A name may be anything; a folder's may not.
                 let place = states + "/" + String(node.name.map { $0.isLetter || $0.isNumber || "_-".contains($0) ? $0 : "_" })
-                try node.instance.saveState(to: folder + "/" + place)
+                try node.instance.saveState(to: folder + "/" + place, copiesFiles: copiesFiles)
                 setup.preset = place
             }
             for port in node.description.ports where port.isInput && port.kind == .control && !port.isHostDriven {

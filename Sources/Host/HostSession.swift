@@ -11,7 +11,7 @@ public final class HostSession {
     /// The client that plays it, if any.
     weak var jack: JackHost?
     /// What has been done, for `save`.
-    var history: [String] = []
+    var history = CommandHistory()
     /// What is to be told on the feedback port.
     let feedback = HostFeedback()
     /// Set by `quit`.
@@ -117,9 +117,9 @@ public final class HostSession {
         return snapshot
     }
 
-    func save(patchFile path: String) throws {
+    func save(patchFile path: String, copiesFiles: Bool = false) throws {
         do {
-            let made = try graph.patch(for: path, like: patch)
+            let made = try graph.patch(for: path, like: patch, copiesFiles: copiesFiles)
             try made.write(to: path)
         } catch { throw RemoteFailure(error, otherwise: .invalidOperation) }
     }

@@ -94,6 +94,7 @@ public final class JackHost {
         wantsTimebase = options.isTimebaseMaster || patch.transport?.isMaster ?? false
         timebase = .allocate(capacity: 1)
         timebase.initialize(to: ch_timebase())
+        ch_memory_give_back()
         // A plugin that is not there is told of whether or not a server is.
         for setup in patch.plugins { _ = try world.plugin(setup.uri) }
         client = try JackHost.waitForServer(options)

@@ -44,6 +44,6 @@ public struct Patch: Sendable, Equatable {
             throw HostError.patch(file: path, line: nil, cause: exists ? "is no UTF-8 text" : "there is no such file")
         }
         let folder = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
-        try self.init(parsing: text, file: path, folder: folder)
+        self = try PatchCache.shared.patch(text, folder: folder) { try Patch(parsing: text, file: path, folder: folder) }
     }
 }

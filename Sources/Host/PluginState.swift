@@ -59,7 +59,11 @@ extension PluginInstance {
 
     /// Saves controls and state as a preset bundle that any LV2 host can read. The plugin may be running if it is
     /// thread-safe there, as LV2 asks.
-    public func saveState(to folder: String, file: String = "state.ttl", label: String? = nil) throws {
+    ///
+    /// - Parameter copiesFiles: has copies of the files that it uses in place of links, which are for this machine alone.
+    public func saveState(
+        to folder: String, file: String = "state.ttl", label: String? = nil, copiesFiles: Bool = false
+    ) throws {
         let folder = URL(fileURLWithPath: folder).standardizedFileURL.path
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -84,12 +88,34 @@ extension PluginInstance {
         guard lilv_state_save(world.lilv, world.urids.map, world.urids.unmap, state, nil, fresh, file) == 0 else {
             throw HostError.state(plugin: description.name, cause: "cannot be written to \(folder)")
         }
+        if copiesFiles { try replaceLinks(in: fresh) }
+        let written = fresh + "/" + file
+        if let text = try? String(contentsOfFile: written, encoding: .utf8), text.contains("\"\"\"") {
+            do { try TurtleQuotes.escapingInner(text).write(toFile: written, atomically: false, encoding: .utf8) } catch {
+                throw HostError.file(path: folder + "/" + file, cause: error.localizedDescription)
+            }
+        }
         // The descriptions last: they name the other files.
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: fresh)) ?? []).sorted {
             ($0.hasSuffix(".ttl") ? 1 : 0, $0) < ($1.hasSuffix(".ttl") ? 1 : 0, $1)
         }
         for name in names where rename(fresh + "/" + name, folder + "/" + name) != 0 {
             throw HostError.file(path: folder + "/" + name, cause: String(cString: strerror(errno)))
+        }
+    }
+
+    private func replaceLinks(in folder: String) throws {
+        let manager = FileManager.default
+        for name in (try? manager.contentsOfDirectory(atPath: folder)) ?? [] {
+            let path = folder + "/" + name
+            guard (try? manager.destinationOfSymbolicLink(atPath: path)) != nil else { continue }
+            do {
+                let source = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+                try manager.removeItem(atPath: path)
+                try manager.copyItem(atPath: source, toPath: path)
+            } catch {
+                throw HostError.file(path: path, cause: "what it names cannot be copied (\(error.localizedDescription))")
+            }
         }
     }
 

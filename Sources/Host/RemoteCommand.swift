@@ -43,10 +43,7 @@ extension HostSession {
         }
         do {
             let reply = try command.action(self, arguments)
-            if !command.isQuestion && !reply.isFailure {
-                history.append(words.map(CommandWords.quoted).joined(separator: " "))
-                if history.count > 100_000 { history.removeFirst(50_000) }
-            }
+            if !command.isQuestion && !reply.isFailure { history.append(words) }
             return reply
         } catch let failure as RemoteFailure {
             return .failure(failure.status, failure.cause)

@@ -2,10 +2,17 @@ import CHost
 import Foundation
 
 extension RemoteCommand {
-    /// All commands, in the order in which the help shows them.
-    static let all: [RemoteCommand] =
-        pluginCommands + controlCommands + presetCommands + connectionCommands + midiCommands + monitorCommands
-        + transportCommands + signalCommands + worldCommands + multiCommands + foreignCommands + ownCommands
+    /// By kind, in the order in which the reference has them.
+    static let groups: [(title: String, commands: [RemoteCommand])] = [
+        ("Plugins", pluginCommands), ("Controls and parameters", controlCommands), ("Presets and states", presetCommands),
+        ("Connections", connectionCommands), ("MIDI", midiCommands), ("Watching", monitorCommands),
+        ("Transport and features", transportCommands), ("Fades, ports, control voltage", signalCommands),
+        ("Bundles, files, help", worldCommands),
+        ("Several plugins at once", multiCommands), ("What mod-host lacks", ownCommands), ("Answered with an error", foreignCommands),
+    ]
+
+    /// In the order in which the help shows them.
+    static let all: [RemoteCommand] = groups.flatMap(\.commands)
 
     static let byName: [String: RemoteCommand] = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
@@ -466,7 +473,7 @@ extension RemoteCommand {
             isQuestion: true
         ) { session, words in
             do {
-                try (session.history.joined(separator: "\n") + "\n").write(toFile: words[0], atomically: true, encoding: .utf8)
+                try (session.history.lines.joined(separator: "\n") + "\n").write(toFile: words[0], atomically: true, encoding: .utf8)
             } catch { throw RemoteFailure(.invalidOperation, error.localizedDescription) }
             return .status(0)
         },

@@ -192,13 +192,20 @@ extension RemoteCommand {
             func ends(_ ends: [GraphEnd]) -> [[String: Any]] {
                 ends.map { ["name": $0.name, "kind": $0.kind.rawValue, "partners": $0.partners.map(\.pattern)] }
             }
+            func ports(_ node: GraphNode) -> [[String: Any]] {
+                node.description.ports.filter { $0.kind == .audio || $0.kind == .cv || $0.takesMIDI }.map {
+                    ["symbol": $0.symbol, "kind": $0.takesMIDI ? "midi" : $0.kind.rawValue, "input": $0.isInput]
+                }
+            }
             return .status(
                 0,
                 json([
                     "rate": graph.settings.sampleRate, "block": graph.settings.maximumBlock, "latency": graph.latency,
                     "plugins": session.plugins.map {
-                        ["instance": $0.number, "name": $0.node.name, "uri": $0.node.description.uri, "latency": $0.node.latency]
-                            as [String: Any]
+                        [
+                            "instance": $0.number, "name": $0.node.name, "uri": $0.node.description.uri,
+                            "latency": $0.node.latency, "ports": ports($0.node),
+                        ] as [String: Any]
                     },
                     "inputs": ends(graph.inputs), "outputs": ends(graph.outputs),
                     "connections": session.connections().map {
@@ -229,11 +236,13 @@ extension RemoteCommand {
             return .status(0)
         },
         RemoteCommand(
-            name: "patch_save", arguments: ["<file_name>"], summary: "saves what plays as a patch, with its plugins' states",
+            name: "patch_save", arguments: ["<file_name>", "[copy]"], optional: 1,
+            summary: "saves what plays as a patch, with its plugins' states; copy: and with copies of the files that they use, to be taken elsewhere",
             example: "patch_save stage.toml", isQuestion: true
         ) { session, words in
             guard Patch.isPatch(words[0]) else { throw RemoteFailure(.invalidOperation, "a patch's name ends in .toml") }
-            try session.save(patchFile: words[0])
+            guard words.count < 2 || words[1] == "copy" else { throw RemoteFailure(.invalidOperation, "'\(words[1])': write copy, or nothing") }
+            try session.save(patchFile: words[0], copiesFiles: words.count > 1)
             return .status(0)
         },
         RemoteCommand(

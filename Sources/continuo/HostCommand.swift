@@ -77,8 +77,12 @@ struct HostCommand: ParsableCommand {
     @Flag(name: .customLong("check-server"), help: "Only says whether a JACK server answers, by the exit code.")
     var checkServer = false
 
+    @Flag(name: .customLong("list-commands"), help: "Prints all commands with examples, as Markdown.")
+    var listCommands = false
+
     func run() throws {
         try reportingUsage {
+            if listCommands { return Console.print(HostSession.commandReference) }
             if checkServer { return try JackHost.checkServer(server) }
             var options = JackHost.Options()
             options.name = name

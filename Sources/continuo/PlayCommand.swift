@@ -22,7 +22,7 @@ struct PlayCommand: ParsableCommand {
               continuo play suite.mid -o suite.wav
               continuo play tune.mid -o tune.wav --preset "Solo Cello" --plot tune.png
               continuo play tune.mid -o tune.flac --preset flute --control room=0.5
-              continuo list presets urn:continuo:synth
+              continuo audition synth --search solo
             """)
 
     @Argument(help: ArgumentHelp("A Standard MIDI File.", valueName: "in"))

@@ -38,9 +38,8 @@ struct PresetsCommand: ParsableCommand {
         var name: String
     }
 
-    struct ListAll: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists presets.")
-
+    /// What lists presets, here and as `continuo list presets`.
+    struct Listing: ParsableArguments {
         @Argument(help: "A plugin's URI (otherwise: of all plugins).")
         var plugin: String?
 
@@ -55,7 +54,7 @@ struct PresetsCommand: ParsableCommand {
 
         @OptionGroup var place: Place
 
-        func run() throws {
+        func show() throws {
             try reportingUsage {
                 let entries = try place.store().entries(plugin: plugin, search: search).filter { $0.isOwn || !own }
                 if json { return Console.print(try Console.json(entries)) }
@@ -70,6 +69,14 @@ struct PresetsCommand: ParsableCommand {
                 if entries.isEmpty { Console.say("no presets\(search.map { " with '\($0)'" } ?? "")\(own ? " of your own" : "")") }
             }
         }
+    }
+
+    struct ListAll: ParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "list", abstract: "Lists presets.")
+
+        @OptionGroup var listing: Listing
+
+        func run() throws { try listing.show() }
     }
 
     struct ShowOne: ParsableCommand {

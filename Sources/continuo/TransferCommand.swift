@@ -16,7 +16,7 @@ struct TransferCommand: ParsableCommand {
               continuo transfer humming.wav -o violin.wav
               continuo transfer solo.flac -o sax.wav --preset "Into a Saxophone" --plot sax.png
               continuo transfer voice.wav -o bass.wav --preset octave --control wet=0.8
-              continuo list presets urn:continuo:transfer
+              continuo presets list urn:continuo:transfer
             """)
 
     @Argument(help: ArgumentHelp("The recording.", valueName: "in"))

@@ -49,6 +49,35 @@ import Testing
         expect(session, "list", "resp 0 []")
     }
 
+    @Test func theHistoryLeavesOutWhatLaterCommandsMadeVoid() throws {
+        let (session, _) = session()
+        let scratch = try ScratchFolder()
+        func history() throws -> [String] {
+            expect(session, "save \(scratch.file("history"))", "resp 0")
+            return try String(contentsOfFile: scratch.file("history"), encoding: .utf8).split(separator: "\n").map(String.init)
+        }
+        for line in ["add \(Example.amp) 0", "add \(Example.amp) 1", "set_bpm 90"] { _ = session.execute(line) }
+        for i in 0..<3000 { _ = session.execute("param_set \(i % 2) gain \(-i % 7)") }
+        #expect(try history() == ["add \(Example.amp) 0", "add \(Example.amp) 1", "set_bpm 90", "param_set 0 gain -2", "param_set 1 gain -3"])
+        // What was kept meanwhile rests on the values before it.
+        _ = session.execute("snapshot_save A")
+        _ = session.execute("param_set 0 gain 3")
+        #expect(try history().suffix(4) == ["param_set 0 gain -2", "param_set 1 gain -3", "snapshot_save A", "param_set 0 gain 3"])
+        let patch = try scratch.write("one.toml", "[[plugin]]\nuri = \"\(Example.amp)\"\n")
+        expect(session, "patch_load \(patch)", "resp 0")
+        #expect(try history() == ["set_bpm 90", "patch_load \(patch)"])
+    }
+
+    @Test func theReferenceHasEveryCommand() {
+        let (session, _) = session()
+        let names = HostSession.commandReference.split(separator: "\n").filter { $0.hasPrefix("| `") }
+            .compactMap { $0.dropFirst(3).split(whereSeparator: { " `".contains($0) }).first.map(String.init) }
+        #expect(names.count > 60 && Set(names).count == names.count)
+        for name in names { #expect(session.execute("help \(name)").text.hasPrefix(name), "\(name)") }
+        let help = session.execute("help").text.split(separator: "\n").filter { !$0.hasPrefix(" ") }
+        #expect(help.compactMap { $0.split(separator: " ").first.map(String.init) } == names)
+    }
+
     @Test func removalIsUndone() {
         let (session, stepper) = session()
         for line in ["add \(Example.amp) 0", "connect in effect_0:in", "connect effect_0:out out", "param_set 0 gain 6"] {

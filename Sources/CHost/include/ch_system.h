@@ -11,5 +11,10 @@ int32_t ch_priority_limit(void);
 int64_t ch_locked_memory_limit(void);
 /// The file of the library that speaks to JACK, with NUL, into `size` bytes; empty: unknown.
 void ch_jack_library(char* path, size_t size);
+/// From now on memory that is freed goes back to the system, also of plugins: for programs that run for hours and load and unload. To be
+/// called before there are other threads.
+void ch_memory_give_back(void);
+/// Gives back what has been freed in the midst of what has not. Takes a millisecond or so; the process thread is not concerned.
+void ch_memory_trim(void);
 
 #endif

@@ -183,19 +183,7 @@ public final class PresetStore {
         var options = Renderer.Options()
         options.seconds = 0.05
         _ = try Renderer.render(graph, options)
-        try graph.instances[0].saveState(to: folder, label: entry.preset.label)
-        // Links are for this machine alone.
-        for name in (try? manager.contentsOfDirectory(atPath: folder)) ?? [] {
-            let path = folder + "/" + name
-            guard (try? manager.destinationOfSymbolicLink(atPath: path)) != nil else { continue }
-            do {
-                let source = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-                try manager.removeItem(atPath: path)
-                try manager.copyItem(atPath: source, toPath: path)
-            } catch {
-                throw HostError.file(path: path, cause: "what it names cannot be copied (\(error.localizedDescription))")
-            }
-        }
+        try graph.instances[0].saveState(to: folder, label: entry.preset.label, copiesFiles: true)
     }
 
     /// Takes a preset bundle, which may come from anywhere, into the user's folder. A bundle is data: one that brings a program
