@@ -79,4 +79,30 @@ wait $audition
 status=$?
 [ $status = 0 ] && [ -n "$connected" ] && grep -q '^1/1  Trumpet (Continuo Pitch).*notes$' "$scratch/said" && ok "pieces are played on JACK" ||
     not_ok "pieces are played on JACK" "status $status, ${connected:-not} connected: $(tr '\n' ';' <"$scratch/said")"
+
+# At a terminal: the next, back, once more, the end; and the terminal as it was.
+timeout 120 python3 - "$program" <<'PYTHON' || failures=1
+import os, pty, re, select, subprocess, sys, termios, time
+terminal, inside = pty.openpty()
+before = termios.tcgetattr(inside)
+process = subprocess.Popen([sys.argv[1], "audition", "synth", "--search", "solo"], stdin=inside, stdout=inside, stderr=inside)
+said = ""
+def heard():
+    return re.findall(r"^(\d)/\d", said, re.M)
+for number, key in enumerate("nprq", 1):
+    end = time.time() + 20
+    while len(heard()) < number and time.time() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            said += os.read(terminal, 4096).decode()
+    time.sleep(0.2)
+    os.write(terminal, key.encode())
+try:
+    status = process.wait(20)
+except subprocess.TimeoutExpired:
+    status = "it does not end"
+    process.kill()
+passed = heard() == ["1", "2", "1", "1"] and status == 0 and termios.tcgetattr(inside)[3] == before[3]
+print("ok - keys go on, back and to the end" if passed else f"not ok - keys go on, back and to the end: {heard()}, {status}")
+sys.exit(not passed)
+PYTHON
 finish
