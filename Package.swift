@@ -64,7 +64,9 @@ if !threadSanitizer {
         .target(
             name: "Neural", dependencies: ["CRealtime", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"],
             swiftSettings: engine),
-        .target(name: "Signal", dependencies: ["CRealtime"], swiftSettings: engine),
+        .target(
+            name: "Signal", dependencies: ["CRealtime", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512"],
+            swiftSettings: engine),
         // Floor 3: engines, and their C interfaces
         .target(name: "CPitchTracker"),
         .target(

@@ -8,6 +8,7 @@ if grep -q avx512dq /proc/cpuinfo 2>/dev/null; then export OPENBLAS_CORETYPE=SKY
 OPENBLAS_NUM_THREADS=1 .build/release/continuo-bench kernels
 .build/release/continuo-bench crepe --model tiny
 .build/release/continuo-bench crepe --model full --seconds 5
+.build/release/continuo-bench pitch
 .build/release/continuo-bench synth models/continuo-synth.safetensors
 .build/release/continuo-bench engine
 weights=${CONTINUO_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/continuo/models}/crepe-tiny.safetensors

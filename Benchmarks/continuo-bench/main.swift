@@ -4,6 +4,7 @@ let arguments = CommandLine.arguments
 switch arguments.count > 1 ? arguments[1] : "" {
 case "kernels": benchmarkKernels()
 case "crepe": benchmarkCREPE(Array(arguments.dropFirst(2)))
+case "pitch": benchmarkPitch(Array(arguments.dropFirst(2)))
 case "activations": dumpActivations(Array(arguments.dropFirst(2)))
 case "synth": benchmarkSynth(Array(arguments.dropFirst(2)))
 case "engine": benchmarkEngine(Array(arguments.dropFirst(2)))
@@ -17,6 +18,7 @@ default:
         """
         usage: continuo-bench kernels
                continuo-bench crepe [--model tiny|full] [--seconds N] [--batch N]
+               continuo-bench pitch [--seconds N] [--rate HZ] [MODEL…]
                continuo-bench synth [MODEL]
                continuo-bench engine [MODEL]
                continuo-bench transfer MODEL WEIGHTS RECORDING…

@@ -27,13 +27,26 @@ public func multiply(
                 block &+= 2
             }
             if block < blocks {
-                for half in 0..<2 {
-                    tile4x1(
-                        inputs, input + (row &+ half &* 4) &* inputStride, inputStride, weights + block &* blockSize,
-                        bias + block &* 16, output + ((row &+ half &* 4) &* outputStride &+ block &* 16), outputStride)
-                }
+                tile8x1(
+                    inputs, input + row &* inputStride, inputStride, weights + block &* blockSize, bias + block &* 16,
+                    output + (row &* outputStride &+ block &* 16), outputStride)
             }
             row &+= 8
+        }
+        while row &+ 4 <= rows {
+            var block = 0
+            while block &+ 2 <= blocks {
+                tile4x2(
+                    inputs, input + row &* inputStride, inputStride, weights + block &* blockSize, blockSize,
+                    bias + block &* 16, output + (row &* outputStride &+ block &* 16), outputStride)
+                block &+= 2
+            }
+            if block < blocks {
+                tile4x1(
+                    inputs, input + row &* inputStride, inputStride, weights + block &* blockSize, bias + block &* 16,
+                    output + (row &* outputStride &+ block &* 16), outputStride)
+            }
+            row &+= 4
         }
     #endif
     #if KERNELS_FMA || arch(arm64)
@@ -113,6 +126,64 @@ public func multiply(
         store(p5, c + 5 &* ldc); store(q5, c + (5 &* ldc &+ 16))
         store(p6, c + 6 &* ldc); store(q6, c + (6 &* ldc &+ 16))
         store(p7, c + 7 &* ldc); store(q7, c + (7 &* ldc &+ 16))
+    }
+
+    @inline(__always)
+    func tile8x1(
+        _ inputs: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
+        _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        let b = load(bias)
+        var p0 = b, p1 = b, p2 = b, p3 = b, p4 = b, p5 = b, p6 = b, p7 = b
+        let a4 = a + 4 &* lda
+        var i = 0
+        while i < inputs {
+            let v = load(w + i &* 16)
+            p0 = fma(p0, splat(a[i]), v)
+            p1 = fma(p1, splat(a[lda &+ i]), v)
+            p2 = fma(p2, splat(a[2 &* lda &+ i]), v)
+            p3 = fma(p3, splat(a[3 &* lda &+ i]), v)
+            p4 = fma(p4, splat(a4[i]), v)
+            p5 = fma(p5, splat(a4[lda &+ i]), v)
+            p6 = fma(p6, splat(a4[2 &* lda &+ i]), v)
+            p7 = fma(p7, splat(a4[3 &* lda &+ i]), v)
+            i &+= 1
+        }
+        store(p0, c)
+        store(p1, c + ldc)
+        store(p2, c + 2 &* ldc)
+        store(p3, c + 3 &* ldc)
+        store(p4, c + 4 &* ldc)
+        store(p5, c + 5 &* ldc)
+        store(p6, c + 6 &* ldc)
+        store(p7, c + 7 &* ldc)
+    }
+
+    @inline(__always)
+    func tile4x2(
+        _ inputs: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ w: UnsafePointer<Float>, _ blockSize: Int,
+        _ bias: UnsafePointer<Float>, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        let b0 = load(bias), b1 = load(bias + 16)
+        var p0 = b0, p1 = b0, p2 = b0, p3 = b0
+        var q0 = b1, q1 = b1, q2 = b1, q3 = b1
+        var i = 0
+        while i < inputs {
+            let w0 = load(w + i &* 16), w1 = load(w + (blockSize &+ i &* 16))
+            var x = splat(a[i])
+            p0 = fma(p0, x, w0); q0 = fma(q0, x, w1)
+            x = splat(a[lda &+ i])
+            p1 = fma(p1, x, w0); q1 = fma(q1, x, w1)
+            x = splat(a[2 &* lda &+ i])
+            p2 = fma(p2, x, w0); q2 = fma(q2, x, w1)
+            x = splat(a[3 &* lda &+ i])
+            p3 = fma(p3, x, w0); q3 = fma(q3, x, w1)
+            i &+= 1
+        }
+        store(p0, c); store(q0, c + 16)
+        store(p1, c + ldc); store(q1, c + (ldc &+ 16))
+        store(p2, c + 2 &* ldc); store(q2, c + (2 &* ldc &+ 16))
+        store(p3, c + 3 &* ldc); store(q3, c + (3 &* ldc &+ 16))
     }
 #endif
 

@@ -28,6 +28,118 @@ public func convolveDepthwise(
     }
 }
 
+/// A convolution over three moments and `taps` rows around each row, each channel by itself: `output[r] = bias +
+/// Σ_j Σ_k weights[j][k]·moments[j][r + k − taps/2]`.
+///
+/// - taps: 5 or 7; the moments' rows are as wide as the output's (16·`blocks`), and there are taps/2 of zeros before the first
+///   and after the last
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func convolveMoments(
+    _ rows: Int, _ blocks: Int, _ taps: Int, _ oldest: UnsafePointer<Float>, _ middle: UnsafePointer<Float>,
+    _ newest: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
+    _ output: UnsafeMutablePointer<Float>
+) {
+    let stride = 16 &* blocks, back = taps / 2 &* stride
+    for block in 0..<blocks {
+        let c = 16 &* block
+        let x = (oldest + (c &- back), middle + (c &- back), newest + (c &- back))
+        if taps == 7 {
+            convolve7(rows, stride, x.0, x.1, x.2, weights + c, load(bias + c), output + c)
+        } else {
+            convolve5(rows, stride, x.0, x.1, x.2, weights + c, load(bias + c), output + c)
+        }
+    }
+}
+
+/// One vector of channels; all weights stay in registers where there are 32.
+@inline(__always)
+func convolve7(
+    _ rows: Int, _ s: Int, _ x0: UnsafePointer<Float>, _ x1: UnsafePointer<Float>, _ x2: UnsafePointer<Float>,
+    _ w: UnsafePointer<Float>, _ bias: V, _ y: UnsafeMutablePointer<Float>
+) {
+    let a0 = load(w), a1 = load(w + s), a2 = load(w + 2 &* s), a3 = load(w + 3 &* s), a4 = load(w + 4 &* s)
+    let a5 = load(w + 5 &* s), a6 = load(w + 6 &* s)
+    let v = w + 7 &* s
+    let b0 = load(v), b1 = load(v + s), b2 = load(v + 2 &* s), b3 = load(v + 3 &* s), b4 = load(v + 4 &* s)
+    let b5 = load(v + 5 &* s), b6 = load(v + 6 &* s)
+    let u = w + 14 &* s
+    let c0 = load(u), c1 = load(u + s), c2 = load(u + 2 &* s), c3 = load(u + 3 &* s), c4 = load(u + 4 &* s)
+    let c5 = load(u + 5 &* s), c6 = load(u + 6 &* s)
+    var row = 0
+    while row < rows {
+        let p = x0 + row &* s, q = x1 + row &* s, r = x2 + row &* s
+        // Three chains, so that a multiply-add need not wait for the one before.
+        var e = fma(bias, load(p), a0), f = load(q) * b0, g = load(r) * c0
+        e = fma(e, load(p + s), a1)
+        f = fma(f, load(q + s), b1)
+        g = fma(g, load(r + s), c1)
+        e = fma(e, load(p + 2 &* s), a2)
+        f = fma(f, load(q + 2 &* s), b2)
+        g = fma(g, load(r + 2 &* s), c2)
+        e = fma(e, load(p + 3 &* s), a3)
+        f = fma(f, load(q + 3 &* s), b3)
+        g = fma(g, load(r + 3 &* s), c3)
+        e = fma(e, load(p + 4 &* s), a4)
+        f = fma(f, load(q + 4 &* s), b4)
+        g = fma(g, load(r + 4 &* s), c4)
+        e = fma(e, load(p + 5 &* s), a5)
+        f = fma(f, load(q + 5 &* s), b5)
+        g = fma(g, load(r + 5 &* s), c5)
+        e = fma(e, load(p + 6 &* s), a6)
+        f = fma(f, load(q + 6 &* s), b6)
+        g = fma(g, load(r + 6 &* s), c6)
+        store(e + (f + g), y + row &* s)
+        row &+= 1
+    }
+}
+
+@inline(__always)
+func convolve5(
+    _ rows: Int, _ s: Int, _ x0: UnsafePointer<Float>, _ x1: UnsafePointer<Float>, _ x2: UnsafePointer<Float>,
+    _ w: UnsafePointer<Float>, _ bias: V, _ y: UnsafeMutablePointer<Float>
+) {
+    let a0 = load(w), a1 = load(w + s), a2 = load(w + 2 &* s), a3 = load(w + 3 &* s), a4 = load(w + 4 &* s)
+    let v = w + 5 &* s
+    let b0 = load(v), b1 = load(v + s), b2 = load(v + 2 &* s), b3 = load(v + 3 &* s), b4 = load(v + 4 &* s)
+    let u = w + 10 &* s
+    let c0 = load(u), c1 = load(u + s), c2 = load(u + 2 &* s), c3 = load(u + 3 &* s), c4 = load(u + 4 &* s)
+    var row = 0
+    while row < rows {
+        let p = x0 + row &* s, q = x1 + row &* s, r = x2 + row &* s
+        var e = fma(bias, load(p), a0), f = load(q) * b0, g = load(r) * c0
+        e = fma(e, load(p + s), a1)
+        f = fma(f, load(q + s), b1)
+        g = fma(g, load(r + s), c1)
+        e = fma(e, load(p + 2 &* s), a2)
+        f = fma(f, load(q + 2 &* s), b2)
+        g = fma(g, load(r + 2 &* s), c2)
+        e = fma(e, load(p + 3 &* s), a3)
+        f = fma(f, load(q + 3 &* s), b3)
+        g = fma(g, load(r + 3 &* s), c3)
+        e = fma(e, load(p + 4 &* s), a4)
+        f = fma(f, load(q + 4 &* s), b4)
+        g = fma(g, load(r + 4 &* s), c4)
+        store(e + (f + g), y + row &* s)
+        row &+= 1
+    }
+}
+
+/// The greatest and the sum of each of sixteen channels over `rows` rows, `stride` apart; at least one row.
+@export(interface) @inline(never) @_noAllocation @_noLocks
+public func summariseRows(
+    _ rows: Int, _ stride: Int, _ input: UnsafePointer<Float>, _ greatest: UnsafeMutablePointer<Float>,
+    _ total: UnsafeMutablePointer<Float>
+) {
+    var most = load(input), all = most
+    for row in 1..<rows {
+        let x = load(input + row &* stride)
+        most = maximum(most, x)
+        all += x
+    }
+    store(most, greatest)
+    store(all, total)
+}
+
 /// `output[r][c] += input[r][c]·scale[c]`
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func addScaled(

@@ -21,7 +21,7 @@ public final class Dense {
     }
 
     /// Packs a matrix given as a function of output and input.
-    init(
+    package init(
         rows outputs: Int, inputs: Int, kernels: Kernels, bias biasTensor: Tensor?, value: (Int, Int) -> Float
     ) throws(ModelError) {
         weights = try FloatBuffer(count: padded(outputs) * inputs)
@@ -36,7 +36,7 @@ public final class Dense {
         self.kernels = kernels
     }
 
-    func setBias(_ value: (Int) -> Float) {
+    package func setBias(_ value: (Int) -> Float) {
         for output in 0..<outputs { bias.base[output] = value(output) }
     }
 

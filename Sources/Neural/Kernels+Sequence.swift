@@ -17,6 +17,31 @@ extension Kernels {
     }
 
     @inline(never)
+    package func convolveMoments(
+        rows: Int, blocks: Int, taps: Int, oldest: UnsafePointer<Float>, middle: UnsafePointer<Float>,
+        newest: UnsafePointer<Float>, weights: UnsafePointer<Float>, bias: UnsafePointer<Float>,
+        output: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.convolveMoments(rows, blocks, taps, oldest, middle, newest, weights, bias, output)
+        case 2: KernelsAVX2.convolveMoments(rows, blocks, taps, oldest, middle, newest, weights, bias, output)
+        default: KernelsBaseline.convolveMoments(rows, blocks, taps, oldest, middle, newest, weights, bias, output)
+        }
+    }
+
+    @inline(never)
+    package func summariseRows(
+        rows: Int, stride: Int, input: UnsafePointer<Float>, greatest: UnsafeMutablePointer<Float>,
+        total: UnsafeMutablePointer<Float>
+    ) {
+        switch level {
+        case 3: KernelsAVX512.summariseRows(rows, stride, input, greatest, total)
+        case 2: KernelsAVX2.summariseRows(rows, stride, input, greatest, total)
+        default: KernelsBaseline.summariseRows(rows, stride, input, greatest, total)
+        }
+    }
+
+    @inline(never)
     package func addScaled(
         rows: Int, blocks: Int, stride: Int, input: UnsafePointer<Float>, scale: UnsafePointer<Float>,
         output: UnsafeMutablePointer<Float>

@@ -234,7 +234,7 @@ public struct Kernels: Sendable {
         }
     }
 
-    private func moments(count: Int, input: UnsafePointer<Float>) -> (mean: Double, squares: Double) {
+    func moments(count: Int, input: UnsafePointer<Float>) -> (mean: Double, squares: Double) {
         var result = (mean: 0.0, squares: 0.0)
         withUnsafeMutableBytes(of: &result) { bytes in
             let values = bytes.baseAddress!.assumingMemoryBound(to: Double.self)

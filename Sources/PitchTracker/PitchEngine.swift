@@ -335,8 +335,18 @@ public final class PitchEngine: StreamingEngine {
     }
 
     private func level(_ samples: UnsafePointer<Float>, _ count: Int) -> Float {
-        var sum: Float = 0
-        for index in 0..<count { sum += samples[index] * samples[index] }
+        var sums = SIMD16<Float>.zero
+        var index = 0
+        while index + 16 <= count {
+            let x = UnsafeRawPointer(samples + index).loadUnaligned(as: SIMD16<Float>.self)
+            sums += x * x
+            index += 16
+        }
+        var sum = sums.sum()
+        while index < count {
+            sum += samples[index] * samples[index]
+            index += 1
+        }
         let meanSquare = sum / Float(count)
         // The limit also holds what overflows.
         return meanSquare > 1e-12 ? min(PitchFrame.loudest, 10 * cr_log10(meanSquare)) : PitchFrame.silence

@@ -1,4 +1,7 @@
 import CRealtime
+import KernelsAVX2
+import KernelsAVX512
+import KernelsBaseline
 
 /// Streaming sample-rate conversion by a windowed sinc, with a delay that is known to the sample.
 ///
@@ -16,7 +19,8 @@ public final class Resampler {
     private let down: Int  // from / gcd
     private let phases: Int
     private let interpolated: Bool
-    private let taps: Int  // a multiple of 8
+    private let taps: Int  // a multiple of 16
+    private let vectorLevel = cr_vector_level()
     private let table: UnsafeMutablePointer<Float>
     private let history: UnsafeMutablePointer<Float>
     private let historyCapacity: Int
@@ -47,13 +51,13 @@ public final class Resampler {
         let scale = min(1, Double(to) / Double(from)) * 0.95
         reach = Int(cr_ceil_f64(Self.zeroCrossings / scale))
         let needed = 2 * reach + 1
-        taps = (needed + 7) / 8 * 8
+        taps = (needed + 15) / 16 * 16
         let rows = phases + 1
         table = cr_allocate(rows * taps * MemoryLayout<Float>.stride)!.bindMemory(to: Float.self, capacity: rows * taps)
         historyCapacity = taps + 4096
-        // The taps that pad a row to whole vectors read up to 7 samples past the end (times 0).
-        history = cr_allocate((historyCapacity + 8) * MemoryLayout<Float>.stride)!.bindMemory(
-            to: Float.self, capacity: historyCapacity + 8)
+        // The taps that pad a row to whole vectors read up to 15 samples past the end (times 0).
+        history = cr_allocate((historyCapacity + 16) * MemoryLayout<Float>.stride)!.bindMemory(
+            to: Float.self, capacity: historyCapacity + 16)
         base = 0
         for row in 0..<rows {
             let fraction = Double(row) / Double(phases)
@@ -111,13 +115,19 @@ public final class Resampler {
             held += piece
             taken += piece
             // Output at `time` uses inputs time − reach … time + reach.
-            while time + reach < base + held {
-                output[produced] = outputSample(history + (time - reach - base))
-                produced += 1
-                remainder += down
-                time += remainder / up
-                remainder %= up
+            let outputs = available
+            if interpolated {
+                for index in 0..<outputs {
+                    let moved = remainder + index * down
+                    output[produced + index] = between(history + (time + moved / up - reach - base), moved % up)
+                }
+            } else {
+                filter(outputs, output + produced)
             }
+            produced += outputs
+            remainder += outputs * down
+            time += remainder / up
+            remainder %= up
             let unused = min(time - reach - base, held)
             if unused > 0 {
                 held -= unused
@@ -128,8 +138,24 @@ public final class Resampler {
         return produced
     }
 
-    private func outputSample(_ window: UnsafeMutablePointer<Float>) -> Float {
-        guard interpolated else { return dot(window, table + remainder * taps) }
+    /// Outputs whose last input is there: those with time + (remainder + n·down)/up + reach < base + held.
+    private var available: Int {
+        let room = (base + held - reach - time) * up - remainder
+        return room > 0 ? (room + down - 1) / down : 0
+    }
+
+    /// The next `count` outputs, each with a row of the table of its own.
+    private func filter(_ count: Int, _ output: UnsafeMutablePointer<Float>) {
+        let input = history + (time - reach - base)
+        switch vectorLevel {
+        case 3: KernelsAVX512.filterPhases(count, taps, input, table, remainder, up, down, output)
+        case 2: KernelsAVX2.filterPhases(count, taps, input, table, remainder, up, down, output)
+        default: KernelsBaseline.filterPhases(count, taps, input, table, remainder, up, down, output)
+        }
+    }
+
+    /// An output between two rows of the table.
+    private func between(_ window: UnsafeMutablePointer<Float>, _ remainder: Int) -> Float {
         let scaled = Double(remainder) * Double(phases) / Double(up)
         let row = Int(scaled)
         let fraction = Float(scaled - Double(row))
@@ -138,15 +164,13 @@ public final class Resampler {
     }
 
     private func dot(_ a: UnsafeMutablePointer<Float>, _ b: UnsafeMutablePointer<Float>) -> Float {
-        var sum = SIMD8<Float>.zero
-        var index = 0
-        while index < taps {
-            let x = UnsafeRawPointer(a + index).loadUnaligned(as: SIMD8<Float>.self)
-            let y = UnsafeRawPointer(b + index).loadUnaligned(as: SIMD8<Float>.self)
-            sum += x * y
-            index += 8
+        var result: Float = 0
+        switch vectorLevel {
+        case 3: KernelsAVX512.filterPhases(1, taps, a, b, 0, 1, 1, &result)
+        case 2: KernelsAVX2.filterPhases(1, taps, a, b, 0, 1, 1, &result)
+        default: KernelsBaseline.filterPhases(1, taps, a, b, 0, 1, 1, &result)
         }
-        return sum.sum()
+        return result
     }
 
     private static func sinc(_ x: Double) -> Double {

@@ -1,7 +1,6 @@
 import Foundation
 import Neural
 import PitchTracker
-import Signal
 import Testing
 
 /// Continuo's own network against PyTorch (training/pitch/export.py).
@@ -94,7 +93,8 @@ import Testing
         #expect(try refusal { _ in } == nil)
         #expect(try refusal(replace("\"hop\":\"80\"", "\"hop\":\"81\""))?.contains("hop") == true)
         #expect(try refusal(replace("\"hop\":\"80\"", "\"hop\":\"8x\""))?.contains("hop") == true)
-        #expect(try refusal(replace("\"stretch\":\"176\"", "\"stretch\":\"999\"")) == nil)
+        #expect(try refusal(replace("\"stretch\":\"176\"", "\"stretch\":\"992\"")) == nil)
+        #expect(try refusal(replace("\"stretch\":\"176\"", "\"stretch\":\"999\""))?.contains("stretch") == true)
         #expect(try refusal(replace("\"stretch\":\"176\"", "\"stretch\":\"009\""))?.contains("stretch") == true)
         #expect(try refusal(replace("\"fft\":\"2048\"", "\"fft\":\"4096\""))?.contains("metadata") == true)
         #expect(try refusal(replace("heads.bias", "heads.bios"))?.contains("heads.bias") == true)
@@ -112,32 +112,5 @@ import Testing
                     }
                 }?.contains(name) == true)
         }
-    }
-
-    @Test(arguments: [8, 32, 128, 512, 2048]) func transformIsTheDefinition(length: Int) {
-        let fourier = ComplexFourier(length: length)
-        var random = SystemRandomNumberGenerator()
-        let a = (0..<length).map { _ in Float.random(in: -1...1, using: &random) }
-        let b = (0..<length).map { _ in Float.random(in: -1...1, using: &random) }
-        var (re, im) = (a, b)
-        var (powerA, powerB) = ([Float](repeating: 0, count: length / 2 + 1), [Float](repeating: 0, count: length / 2 + 1))
-        re.withUnsafeMutableBufferPointer { r in
-            im.withUnsafeMutableBufferPointer { i in fourier.forward(r.baseAddress!, i.baseAddress!) }
-        }
-        fourier.powers(re, im, &powerA, &powerB)
-        var worst = 0.0, worstPower = 0.0
-        for k in stride(from: 0, through: length / 2, by: max(1, length / 64)) {
-            var (ar, ai, br, bi) = (0.0, 0.0, 0.0, 0.0)
-            for n in 0..<length {
-                let angle = -2 * Double.pi * Double(k * n % length) / Double(length)
-                ar += Double(a[n]) * cos(angle)
-                ai += Double(a[n]) * sin(angle)
-                br += Double(b[n]) * cos(angle)
-                bi += Double(b[n]) * sin(angle)
-            }
-            worst = max(worst, abs(Double(re[k]) - (ar - bi)), abs(Double(im[k]) - (ai + br)))
-            worstPower = max(worstPower, abs(Double(powerA[k]) - ar * ar - ai * ai), abs(Double(powerB[k]) - br * br - bi * bi))
-        }
-        #expect(worst < 1e-6 * Double(length).squareRoot() * 4 && worstPower < 1e-5 * Double(length))
     }
 }

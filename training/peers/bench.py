@@ -5,7 +5,7 @@
 Per tracker and condition: raw pitch accuracy (the share of voiced frames within 50 and 25 cents, whatever the tracker's
 voicing says), overall accuracy (voicing and pitch both right), octave errors (an octave or two away within 50 cents),
 voicing false alarms, each with a 95 % bootstrap interval over clips; on unpitched sound the share of frames called
-voiced; and speed on one core. Results are kept beside the clips (cache/) by tracker and audio: --fresh forgets them.
+voiced; the delay after a step in pitch; and speed on one core. Results are kept beside the clips (cache/) by tracker and audio: --fresh forgets them.
 """
 
 import argparse
@@ -86,11 +86,57 @@ def interval(counts, rng, draws=1000):
     return np.percentile(samples, [2.5, 97.5], axis=0)
 
 
+def steps():
+    """A tone of twelve partials that steps by a second or a fifth, up and down, each at another phase of any hop: (audio, [(sample,
+    f0 before, f0 after)])."""
+    pitches, marks = [], []
+    place = 0
+    for low in (55, 110, 220, 440, 880):
+        for ratio in (2 ** (2 / 12), 2 ** (7 / 12)):
+            for f0 in (low, low * ratio, low, low * ratio, low):
+                if pitches and pitches[-1][1] != f0 and low <= pitches[-1][1] <= low * ratio:
+                    marks.append((place, pitches[-1][1], f0))
+                count = int(0.4 * RATE) + 20 * (len(pitches) % 8)
+                pitches.append((count, f0))
+                place += count
+    f = np.concatenate([np.full(count, f0) for count, f0 in pitches])
+    turn = 2 * np.pi * np.cumsum(f) / RATE
+    tone = sum(np.sin(k * turn) / k * (k * f < 7600) for k in range(1, 13)) * 0.2
+    return tone.astype(np.float32), marks
+
+
+def delay(track):
+    """(ms at each step, Hz of the lower pitch, ms of look-ahead): from a step in pitch until an estimate lies beyond its middle and stays
+    there. An estimate counts from when it can be made: its time, and the look-ahead, which is found by changing what comes later."""
+    audio, marks = steps()
+    times, f0, _ = track(audio)
+    ahead = 0.0
+    for place in (40_000, 60_037, 80_101):
+        other = audio.copy()
+        other[place:] = 0.2 * np.random.default_rng(0).normal(size=len(audio) - place)
+        _, changed, _ = track(other)
+        moved = np.abs(np.log2(np.maximum(changed[: len(f0)], 1) / np.maximum(f0, 1))) > 1e-5
+        if moved.any():
+            ahead = max(ahead, place / RATE - times[np.flatnonzero(moved)[0]])
+    made = times + ahead
+    late, lowest = [], []
+    for i, (place, before, after) in enumerate(marks):
+        step, end = place / RATE, (marks[i + 1][0] if i + 1 < len(marks) else len(audio)) / RATE
+        inside = (made > step) & (made < min(end, step + 0.4))
+        beyond = np.log(np.maximum(f0, 1) / np.sqrt(before * after)) * np.sign(after - before) > 0
+        wrong = np.flatnonzero(inside & ~beyond)
+        first = wrong[-1] + 1 if len(wrong) else np.flatnonzero(inside)[0] if inside.any() else None
+        if first is not None and first < len(made) and inside[first]:
+            late.append(1e3 * (made[first] - step))
+            lowest.append(min(before, after))
+    return np.array(late), np.array(lowest), 1e3 * ahead, len(marks)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     here = pathlib.Path(__file__).parent
     parser.add_argument("--clips", type=pathlib.Path, default=here / "work/heldout")
-    parser.add_argument("--trackers", nargs="+", default=["swift-f0", "crepe-tiny", "crepe-full-40ms", "pesto", "pyin"])
+    parser.add_argument("--trackers", nargs="+", default=["swift-f0", "crepe-tiny", "continuo-crepe-full", "pesto", "pyin"])
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--by-clip", action="store_true", help="also print each clip's RPA 50")
     parser.add_argument("--no-speed", action="store_true")
@@ -118,6 +164,9 @@ def main():
         identity = name
         if ":" in name and os.path.exists(name.split(":", 1)[1]):
             identity = hashlib.sha1(open(name.split(":", 1)[1], "rb").read()).hexdigest()
+        own = here.parents[1] / f"models/continuo-pitch-{name.partition(':')[2]}.safetensors"
+        if name.startswith("continuo:") and own.exists():
+            identity = name + hashlib.sha1(own.read_bytes()).hexdigest()
 
         def run(audio):
             nonlocal track
@@ -153,6 +202,13 @@ def main():
         if arguments.by_clip:
             for i, (clip, _, _) in enumerate(clips):
                 print(f"    {clip:22} " + "  ".join(f"{table[c][i][1] / max(table[c][i][0], 1):.3f}" for c, _ in CONDITIONS))
+        late, lowest, ahead, count = delay(run)
+        if len(late) < count / 2:
+            print(f"{label:18} delay: needs more than what follows within 0.4 s (look-ahead {ahead:.0f} ms)")
+        else:
+            parts = [f"{what} median {np.median(late[rows]):.0f}, at most {late[rows].max():.0f} ms" for what, rows in (
+                ("from 220 Hz", lowest >= 200), ("110 to 220 Hz", (lowest >= 100) & (lowest < 200)), ("55 to 110 Hz", lowest < 100))]
+            print(f"{label:18} delay after a step: median {np.median(late):.0f} ms ({'; '.join(parts)}); look-ahead {ahead:.0f} ms")
         if not arguments.no_speed:
             track = track or make()
             audio = np.concatenate([a for _, a, _ in clips])[: RATE * 12]

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Behind `make bench-peers`: pitch trackers side by side on held-out clips (made at the first run).
 #   training/peers/run.sh [TRACKER…]     e.g. swift-f0 crepe-tiny continuo:crepe-tiny checkpoint:PATH
-# With no TRACKER named, CREPE here is compared with torchcrepe first: parity of activations and f0, and speed.
+# With no TRACKER named, CREPE here is compared with torchcrepe first (parity of activations and f0, and speed), and after the trackers
+# come the plugin's notes (notes.py).
 # PYTHON: an interpreter with training/requirements.txt; by default training/.venv, made if missing. Debian packages:
 # fluidsynth, timgm6mb-soundfont, flite, fluid-soundfont-gm, sonic-pi-samples. CONTINUO: the program (build/bin/continuo).
 set -euo pipefail
@@ -29,10 +30,10 @@ if [ ${#trackers[@]} -eq 0 ]; then
     root=$here/../..
     (cd "$root" && swift build -c release --product continuo-bench && build/bin/continuo models get crepe-tiny crepe-full &&
         "$python" -W ignore training/peers/parity.py)
-    trackers=(swift-f0 crepe-tiny crepe-full-40ms pesto pyin)
-    program=${CONTINUO:-build/bin/continuo}
-    if [ -x "$program" ]; then
-        trackers+=(continuo:standard continuo:quick continuo-crepe-tiny)
-    fi
+    # CREPE full by our program, whose activations have just been compared with torchcrepe's: hours become minutes.
+    trackers=(continuo:standard continuo:quick swift-f0 crepe-tiny continuo-crepe-full pesto pyin)
+    export CONTINUO=${CONTINUO:-$root/build/bin/continuo}
+    "$python" -W ignore "$here/bench.py" --trackers "${trackers[@]}"
+    exec "$python" -W ignore "$here/notes.py"
 fi
 exec "$python" -W ignore "$here/bench.py" --trackers "${trackers[@]}"

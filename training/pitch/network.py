@@ -6,7 +6,7 @@ from torch import nn
 import features
 
 WIDTH = 32
-EXPANSION = 56
+EXPANSION = 48
 DILATIONS = (1, 3, 6)
 STATE = 32
 STRIDE = 3  # pitch bins that share a position

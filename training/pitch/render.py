@@ -1,6 +1,6 @@
 """Renders the training data of Continuo Pitch's network: clips of 10 s at 16 kHz with exact f0.
 
-    python render.py --output work/data [--clips 1200] [--workers 1]
+    python render.py --output work/data [--clips 1200] [--workers 1] [--kind drums --first 10000]
 
 Four kinds: phrases of sampled instruments (fluidsynth), harmonic tones with wild spectra, voices (speech synthesised by
 espeak-ng, re-synthesised by WORLD with an f0 of our choosing), and unpitched sound. Clip i is made from seed i alone,
@@ -11,6 +11,9 @@ so rendering resumes where it was interrupted and can be divided among workers. 
     level  float32 [4000]   dB of the dry sound's mean square over 20 ms centred on the same instants
     onset  float32 [...]    seconds at which notes begin (empty where there is no such thing)
     kind   str
+
+--kind makes clips of one kind alone, numbered from --first on; `drums` is there only so: kits with their toms, which the fourth
+kind leaves out.
 """
 
 import argparse
@@ -301,17 +304,27 @@ def coloured(rng, count):
     return noise / np.abs(noise).max()
 
 
+def drum_kit(rng, keys):
+    """Strokes of General MIDI's percussion keys on one of seven kits."""
+    notes, time, pace = [], 0.1, rng.uniform(0.08, 0.4)
+    while time < SECONDS - 0.2:
+        notes.append((time, time + 0.1, int(rng.choice(keys)), int(rng.integers(40, 127))))
+        time += pace * float(rng.choice([0, 0.5, 1, 1, 2])) + 0.01
+    audio = play(notes, np.zeros(len(grid_times())), int(rng.choice([0, 8, 16, 24, 25, 32, 40])), channel=9)
+    return audio / (np.abs(audio).max() + 1e-9) * 0.5
+
+
+def drums(rng):
+    """Kits as drummers have them: bass drum, snare, hi-hat, cymbals, and toms, whose short tones are no notes to follow."""
+    keys = [35, 36, 38, 40, 37, 42, 44, 46, 49, 51, 53] + ([41, 43, 45, 47, 48, 50] if rng.random() < 0.7 else [])
+    return drum_kit(rng, keys), np.zeros(len(grid_times())), []
+
+
 def unpitched(rng):
     count = RATE * SECONDS
     style = rng.choice(["noise", "drums", "bursts", "whisper", "clicks", "silence"], p=[0.2, 0.3, 0.2, 0.15, 0.1, 0.05])
     if style == "drums":
-        notes, time, pace = [], 0.1, rng.uniform(0.08, 0.4)
-        keys = [35, 36, 37, 38, 39, 40, 42, 44, 46, 49, 51, 53, 54, 57, 59, 69, 70, 73, 82]
-        while time < SECONDS - 0.2:
-            notes.append((time, time + 0.1, int(rng.choice(keys)), int(rng.integers(40, 127))))
-            time += pace * float(rng.choice([0, 0.5, 1, 1, 2]))+ 0.01
-        audio = play(notes, np.zeros(len(grid_times())), int(rng.choice([0, 8, 16, 24, 25, 32, 40])), channel=9)
-        audio = audio / (np.abs(audio).max() + 1e-9) * 0.5
+        audio = drum_kit(rng, [35, 36, 37, 38, 39, 40, 42, 44, 46, 49, 51, 53, 54, 57, 59, 69, 70, 73, 82])
     elif style == "whisper":
         with tempfile.TemporaryDirectory() as folder:
             audio = speak(rng, folder, whisper=True)
@@ -319,7 +332,8 @@ def unpitched(rng):
         audio, time = np.zeros(count), 0.1
         while time < SECONDS - 0.5:
             length = rng.uniform(0.02, 0.6)
-            a, n = int(time * RATE), int(length * RATE)
+            a = int(time * RATE)
+            n = min(int(length * RATE), count - a)
             shape = np.hanning(n) if rng.random() < 0.5 else np.exp(-np.arange(n) / n * 6)
             audio[a: a + n] += coloured(rng, n) * shape * rng.uniform(0.05, 0.6)
             time += length + rng.uniform(0, 0.8)
@@ -372,11 +386,15 @@ def channel(rng, audio):
 
 
 KINDS = [("sampled", sampled, 0.42), ("tones", tones, 0.22), ("voice", voice, 0.22), ("unpitched", unpitched, 0.14)]
+MORE = {"drums": drums} | {name: function for name, function, _ in KINDS}
 
 
-def make(seed):
+def make(seed, kind=None):
     rng = np.random.default_rng([seed, 5])
-    name, function, _ = KINDS[rng.choice(len(KINDS), p=[k[2] for k in KINDS])]
+    if kind:
+        name, function = kind, MORE[kind]
+    else:
+        name, function, _ = KINDS[rng.choice(len(KINDS), p=[k[2] for k in KINDS])]
     audio, f0, onsets = function(rng)
     f0 = np.where((f0 >= LOWEST * 0.98) & (f0 <= HIGHEST * 1.02), f0, 0)
     level = level_db(audio)
@@ -395,13 +413,15 @@ def main():
     parser.add_argument("--clips", type=int, default=1200)
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--kind", choices=MORE)
+    parser.add_argument("--first", type=int, default=0)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for seed in range(arguments.worker, arguments.clips, arguments.workers):
+    for seed in range(arguments.first + arguments.worker, arguments.first + arguments.clips, arguments.workers):
         path = arguments.output / f"{seed:05d}.npz"
         if path.exists():
             continue
-        clip = make(seed)
+        clip = make(seed, arguments.kind)
         partial = path.with_suffix(f".partial{arguments.worker}.npz")
         np.savez(partial, **clip)
         partial.rename(path)

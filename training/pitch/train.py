@@ -21,6 +21,7 @@ FRAMES = 70  # of a training excerpt, after WARM frames that only fill the past
 WARM = 20
 BATCH = 16
 TONES = 1 / 8  # of a batch
+LOUD = 0.35  # of a batch: noise about as loud as the sound
 HELD_BACK = 60  # the first clips are for validation
 
 
@@ -135,10 +136,11 @@ def batch(data, indices, step, setting):
             other = int(rng.choice(indices))
             start = int(rng.integers(0, last))
             bleed = torch.tensor(data.audio[other, start: start + samples].astype(np.float32) / 32768)
-            down = rng.uniform(3, 30) if data.kinds[other] == "unpitched" else rng.uniform(14, 40)
+            down = rng.uniform(3, 30) if data.kinds[other] in ("unpitched", "drums") else rng.uniform(14, 40)
             scale = (power[row] / bleed.square().mean().clamp(min=1e-8)).sqrt() * 10 ** (-down / 20)
             audio[row] += scale.clamp(max=20) * bleed
-    ratio = torch.tensor(rng.uniform(-6, 34, (BATCH, 1)), dtype=torch.float32)
+    ratio = np.where(rng.random((BATCH, 1)) < LOUD, rng.uniform(-6, 6, (BATCH, 1)), rng.uniform(-6, 34, (BATCH, 1)))
+    ratio = torch.tensor(ratio, dtype=torch.float32)
     clean = torch.tensor(rng.random((BATCH, 1)) < 0.15)
     amount = torch.where(clean, torch.tensor(0.0), (power * 10 ** (-ratio / 10)).sqrt())
     audio = audio + amount * noise(generator, BATCH, samples)

@@ -1,23 +1,19 @@
 import CRealtime
 import Neural
-import Signal
 
 /// The network's front end: from the newest 2,048 samples to 13 channels on 228 pitch bins, 36 an octave (models/continuo-pitch.md,
 /// 1 to 3).
 final class PitchFeatures {
     private let weights: PitchNetworkWeights
     private let fourier: ComplexFourier
-    private let real: FloatBuffer
-    private let imaginary: FloatBuffer
     private let longPower: FloatBuffer
     private let shortPower: FloatBuffer
     private let longLevels: FloatBuffer
     private let shortLevels: FloatBuffer
     private let centred: FloatBuffer
-    private let toeplitz: FloatBuffer
-    private let products: FloatBuffer
-    private let zeros: FloatBuffer
     private let shifted: FloatBuffer
+    private let energies: FloatBuffer
+    private let work: FloatBuffer
     private let correlation: FloatBuffer
     private let onBins: FloatBuffer
     /// [bin, channel]: a bin of zeros, the 228, a bin of zeros.
@@ -33,115 +29,75 @@ final class PitchFeatures {
     init(_ weights: PitchNetworkWeights) throws(ModelError) {
         let n = PitchNetworkWeights.frameLength
         self.weights = weights
-        fourier = ComplexFourier(length: n)
-        real = try FloatBuffer(count: n)
-        imaginary = try FloatBuffer(count: n)
-        longPower = try FloatBuffer(count: n / 2 + 1)
-        shortPower = try FloatBuffer(count: n / 2 + 1)
-        longLevels = try FloatBuffer(count: PitchNetworkWeights.spectrumBins)
-        shortLevels = try FloatBuffer(count: PitchNetworkWeights.spectrumBins)
-        centred = try FloatBuffer(count: n + 32)
-        toeplitz = try FloatBuffer(count: 16 * (weights.stretch + 15))
-        products = try FloatBuffer(count: padded(weights.lags + 15) + 16)
-        zeros = try FloatBuffer(count: 16)
+        fourier = try ComplexFourier(length: n, kernels: weights.kernels)
+        longPower = try FloatBuffer(count: n / 2 + 1 + FilterBank.margin)
+        shortPower = try FloatBuffer(count: n / 2 + 1 + FilterBank.margin)
+        longLevels = try FloatBuffer(count: padded(PitchNetworkWeights.spectrumBins))
+        shortLevels = try FloatBuffer(count: padded(PitchNetworkWeights.spectrumBins))
+        centred = try FloatBuffer(count: n + 64)
         shifted = try FloatBuffer(count: weights.stretch + 32)
-        correlation = try FloatBuffer(count: weights.lags)
+        energies = try FloatBuffer(count: n + 64)
+        work = try FloatBuffer(count: n + 64)
+        correlation = try FloatBuffer(count: Self.tiled(weights.lags))
         onBins = try FloatBuffer(count: PitchNetworkWeights.pitchBins)
         stacked = try FloatBuffer(count: (PitchNetworkWeights.pitchBins + 2) * PitchNetworkWeights.channels + 16)
     }
 
+    /// Lags in whole tiles of the kernel that correlates.
+    private static func tiled(_ lags: Int) -> Int { (lags + 127) / 128 * 128 }
+
     /// - Parameter samples: 2,048, the newest last
     func compute(_ samples: UnsafePointer<Float>) {
+        let kernels = weights.kernels, newest = weights.shortWindow.count
         transform(samples)
-        filter(longPower.base, longLevels.base)
-        filter(shortPower.base, shortLevels.base)
-        correlate(samples)
+        _ = weights.bank.apply(longPower.base, longLevels.base)
+        _ = weights.bank.apply(shortPower.base, shortLevels.base)
+        let whole = kernels.powers(count: n, input: samples)
+        correlate(samples, mean: Float(whole.mean))
         stack()
-        levels = (
-            level(samples, n), level(samples + (n - weights.shortWindow.count), weights.shortWindow.count)
-        )
+        levels = (level(whole.square), level(kernels.powers(count: newest, input: samples + (n - newest)).square))
     }
 
-    private func level(_ samples: UnsafePointer<Float>, _ count: Int) -> Float {
-        var sum = 0.0
-        for i in 0..<count { sum += Double(samples[i]) * Double(samples[i]) }
-        return 0.5 * cr_log10(Float(sum / Double(count)) + 1e-10)
-    }
+    private func level(_ power: Double) -> Float { 0.5 * cr_log10(Float(power) + 1e-10) }
 
     /// Both windowed spectra with one transform: one is its real part, the other its imaginary one. Where in the frame the windows lie
     /// does not matter to the powers, so both begin at its start.
     private func transform(_ samples: UnsafePointer<Float>) {
-        let long = weights.longWindow, short = weights.shortWindow
-        window(long, samples, real.base)
-        window(short, samples, imaginary.base)
-        fourier.forward(real.base, imaginary.base)
-        fourier.powers(real.base, imaginary.base, longPower.base, shortPower.base)
+        let long = weights.longWindow, short = weights.shortWindow, count = max(long.count, short.count)
+        window(long, samples, fourier.real.base, count)
+        window(short, samples, fourier.imaginary.base, count)
+        fourier.transform(count: count)
+        fourier.powers(longPower.base, shortPower.base)
     }
 
-    private func window(_ window: Tensor, _ samples: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
-        let count = window.count, from = samples + (n - count), values = window.values.baseAddress!
-        for i in 0..<count { output[i] = from[i] * values[i] }
-        for i in count..<n { output[i] = 0 }
+    private func window(_ window: Tensor, _ samples: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ length: Int) {
+        let count = window.count
+        weights.kernels.multiplyElements(count: count, samples + (n - count), window.values.baseAddress!, output: output)
+        if length > count { cr_zero(output + count, (length - count) * MemoryLayout<Float>.stride) }
     }
 
-    /// The bank's bands in dB, minus their mean, over 20.
-    private func filter(_ power: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
-        var weight = weights.bankWeights.values.baseAddress!
-        var total: Float = 0
-        weights.bankFirst.withUnsafeBufferPointer { first in
-            weights.bankCount.withUnsafeBufferPointer { count in
-                for b in 0..<spectrumBins {
-                    let lines = power + first[b]
-                    var sum: Float = 0
-                    for i in 0..<count[b] { sum += lines[i] * weight[i] }
-                    weight += count[b]
-                    output[b] = 0.5 * cr_log10(sum + 1e-10)
-                    total += output[b]
-                }
-            }
-        }
-        let mean = total / Float(spectrumBins)
-        for b in 0..<spectrumBins { output[b] -= mean }
-    }
-
-    /// Normalised cross-correlation of the newest stretch with what lies `lag` samples earlier, for all lags at once: a matrix product of
-    /// the past (rows 16 samples apart) with the stretch, shifted by 0 … 15.
-    private func correlate(_ samples: UnsafePointer<Float>) {
-        let m = weights.stretch, lags = weights.lags, x = centred.base
-        var sum = 0.0
-        for i in 0..<n { sum += Double(samples[i]) }
-        let mean = Float(sum / Double(n))
-        for i in 0..<n { x[i] = samples[i] - mean }
-        // Past the newest sample there are zeros, in x and in the shifted stretches.
-        for i in n..<(n + 32) { x[i] = 0 }
-        let recent = x + (n - m), inputs = m + 15
-        // Column c holds the stretch after 15 − c zeros: row j of the 16 is what lies from j on behind fifteen zeros.
-        shifted.base.update(from: zeros.base, count: 15)
+    /// Normalised cross-correlation of the newest stretch with what lies `lag` samples earlier, for all lags at once.
+    private func correlate(_ samples: UnsafePointer<Float>, mean: Float) {
+        let kernels = weights.kernels, m = weights.stretch, x = centred.base
+        kernels.offset(count: n, input: samples, by: -mean, output: x)
+        let recent = x + (n - m)
+        // Fifteen zeros before the stretch, and zeros after it: shifted by 15 − c, it is what lag 16 r + c multiplies.
         (shifted.base + 15).update(from: recent, count: m)
-        (shifted.base + 15 + m).update(from: zeros.base, count: 16)
-        for j in 0..<inputs { (toeplitz.base + 16 * j).update(from: shifted.base + j, count: 16) }
-        let rows = (lags + 15) / 16
-        // Row r, column c: lag 16·(rows − 1 − r) + c. Its input begins 15 samples before that of lag 16·(…).
-        weights.kernels.multiply(
-            rows: rows, inputs: inputs, blocks: 1, input: recent - 16 * (rows - 1) - 15, inputStride: 16, weights: toeplitz.base,
-            bias: zeros.base, output: products.base, outputStride: 16)
-        // Energies of the stretches, each from the one before.
-        var energy = 0.0
-        for i in 0..<m { energy += Double(recent[i]) * Double(recent[i]) }
-        let own = energy, least = 1e-6 * Double(m) / 400
-        for lag in 0..<lags {
-            if lag > 0 {
-                let (new, old) = (Double(recent[-lag]), Double(recent[m - lag]))
-                energy += new * new - old * old
-            }
-            let value = products.base[16 * (rows - 1 - lag / 16) + lag % 16]
-            correlation.base[lag] = value / Float(cr_sqrt_f64(max(0, energy) * own + least))
-        }
+        kernels.correlate(
+            rows: Self.tiled(weights.lags) / 16, count: m + 15, input: recent - 15, sequence: shifted.base, output: correlation.base)
+        let rows = (weights.lags + 15) / 16
+        let first = n - m - 16 * rows - 15
+        kernels.slidingEnergies(count: m + 16 * rows, input: x + first, work: work.base, output: energies.base)
+        kernels.normaliseCorrelation(
+            rows: rows, pieces: m / 16, energies: energies.base + (16 * rows + 15), least: 1e-6 * Double(m) / 400,
+            products: correlation.base)
         let lagWeights = weights.lagWeights.values.baseAddress!
         weights.lagFirst.withUnsafeBufferPointer { first in
             for b in 0..<bins {
-                let r = correlation.base + first[b], w = lagWeights + 4 * b
-                onBins.base[b] = r[0] * w[0] + r[1] * w[1] + r[2] * w[2] + r[3] * w[3]
+                let r = UnsafeRawPointer(correlation.base + first[b]).loadUnaligned(as: SIMD4<Float>.self)
+                let product = r * UnsafeRawPointer(lagWeights + 4 * b).loadUnaligned(as: SIMD4<Float>.self)
+                let pair = product.lowHalf + product.highHalf
+                onBins.base[b] = pair.x + pair.y
             }
         }
     }

@@ -19,23 +19,21 @@ final class PitchNetwork {
 
     let weights: PitchNetworkWeights
     private let features: PitchFeatures
-    /// [position, channel], with a row of zeros before and after (the pitch layer's padding).
+    /// [position, channel]
     private let hidden: FloatBuffer
     private let spread: FloatBuffer
     private let wide: FloatBuffer
-    private let narrow: FloatBuffer
-    private let noBias: FloatBuffer
-    private let saliences: FloatBuffer
-    private let positionLogits: FloatBuffer
+    private let narrowed: FloatBuffer
+    /// [position, 32]
+    private let read: FloatBuffer
     /// 228
     let logits: FloatBuffer
     private let pooled: FloatBuffer
     private let outputs: FloatBuffer
     private let workspace: FloatBuffer
 
-    // The state: each block's last 2·dilation inputs and the newest as a ring of [frame, position, channel], and the recurrent vector, which stands before the pooled values as the heads read it.
-    private let pasts: [FloatBuffer]
-    private var turn = 0
+    // The state: each block's past, and the recurrent vector, which stands before the pooled values as the heads read it.
+    private let pasts: [FrameHistory]
     private let state: UnsafeMutablePointer<Float>
 
     private var positions: Int { PitchNetworkWeights.positions }
@@ -46,28 +44,27 @@ final class PitchNetwork {
         let positions = PitchNetworkWeights.positions, width = PitchNetworkWeights.width
         self.weights = weights
         features = try PitchFeatures(weights)
-        hidden = try FloatBuffer(count: (positions + 2) * width)
+        hidden = try FloatBuffer(count: positions * width)
         spread = try FloatBuffer(count: positions * width)
-        wide = try FloatBuffer(count: positions * 64)
-        narrow = try FloatBuffer(count: positions * width)
-        noBias = try FloatBuffer(count: width)
-        saliences = try FloatBuffer(count: positions * 16)
-        positionLogits = try FloatBuffer(count: positions * 16)
+        wide = try FloatBuffer(count: positions * CausalBlock.widest)
+        narrowed = try FloatBuffer(count: positions * width)
+        read = try FloatBuffer(count: positions * 32)
         logits = try FloatBuffer(count: PitchNetworkWeights.pitchBins)
         pooled = try FloatBuffer(count: PitchNetworkWeights.units + PitchNetworkWeights.pooled + 16)
         outputs = try FloatBuffer(count: 16)
         workspace = try FloatBuffer(count: weights.recurrent.workspaceCount)
-        var pasts: [FloatBuffer] = []
-        for block in weights.blocks { pasts.append(try FloatBuffer(count: (2 * block.dilation + 1) * positions * width)) }
+        var pasts: [FrameHistory] = []
+        for block in weights.blocks {
+            pasts.append(try FrameHistory(dilation: block.dilation, positions: positions, width: width, margin: 3, after: 3))
+        }
         self.pasts = pasts
         state = pooled.base
     }
 
     /// Back to before the first frame.
     func reset() {
-        for past in pasts { cr_zero(past.base, past.count * MemoryLayout<Float>.stride) }
+        for past in pasts { past.reset() }
         cr_zero(state, units * MemoryLayout<Float>.stride)
-        turn = 0
     }
 
     /// One frame, and the state moves on by a hop.
@@ -98,72 +95,50 @@ final class PitchNetwork {
     }
 
     private func run() {
-        let kernels = weights.kernels
-        let h = hidden.base + width
+        let kernels = weights.kernels, h = hidden.base
         weights.stem.forward(features.stacked.base, h, positions: positions)
         Activation.relu.forward(h, h, count: positions * width, kernels: kernels)
-        for (block, past) in zip(weights.blocks, pasts) {
-            let frames = 2 * block.dilation + 1, size = positions * width
-            let newest = past.base + turn % frames * size
-            newest.update(from: h, count: positions * width)
-            let oldest = past.base + (turn + 1) % frames * size
-            let middle = past.base + (turn + 1 + block.dilation) % frames * size
-            convolve(block, oldest, middle, newest)
-            block.widen.forward(spread.base, inputStride: width, wide.base, rows: positions)
-            Activation.relu.forward(wide.base, wide.base, count: positions * block.widen.outputStride, kernels: kernels)
-            block.narrow.forward(wide.base, inputStride: block.widen.outputStride, narrow.base, rows: positions)
-            for i in 0..<(positions * width) { h[i] += narrow.base[i] }
+        for i in 0..<pasts.count {
+            let block = weights.blocks[i], past = pasts[i]
+            past.push(h)
+            block.convolve(past, spread.base)
+            block.add(spread.base, to: h, positions: positions, wide: wide.base, narrowed: narrowed.base)
         }
         Activation.relu.forward(h, h, count: positions * width, kernels: kernels)
-        turn += 1
-        if turn == Self.cycle { turn = 0 }
+        weights.readout.forward(h, inputStride: width, read.base, rows: positions)
 
-        weights.pitch.forward(hidden.base, positionLogits.base, positions: positions)
-        var highest = -Float.infinity, total: Float = 0
-        for p in 0..<positions {
-            for channel in 0..<3 {
-                let value = positionLogits.base[16 * p + channel]
-                logits.base[3 * p + channel] = value
-                highest = max(highest, value)
-                total += value
-            }
-        }
-        weights.salience.forward(h, inputStride: width, saliences.base, rows: positions)
+        let sharpness = addLogits()
         let values = pooled.base + units
-        for channel in 0..<8 {
-            var most = -Float.infinity, sum: Float = 0
-            for p in 0..<positions {
-                let value = saliences.base[16 * p + channel]
-                most = max(most, value)
-                sum += value
-            }
-            values[channel] = most
-            values[8 + channel] = sum / Float(positions)
-        }
-        values[16] = (highest - total / Float(PitchNetworkWeights.pitchBins)) / 10
+        // Sixteen at once: eight of them are saliences, and what follows each eight is written over by the next.
+        kernels.summariseRows(rows: positions, stride: 32, input: read.base + 16, greatest: values, total: values + 8)
+        for channel in 8..<16 { values[channel] /= Float(positions) }
+        values[16] = sharpness
         (values[17], values[18]) = features.levels
         weights.recurrent.forward(values, state: state, workspace: workspace.base)
         weights.heads.forward(pooled.base, inputStride: units + PitchNetworkWeights.pooled, outputs.base, rows: 1)
     }
 
-    /// A whole number of turns of every block's ring (3, 7 and 13 frames).
-    private static var cycle: Int { 273 }
-
-    /// Depthwise: three frames, seven positions, each channel by itself.
-    private func convolve(
-        _ block: PitchNetworkWeights.Block, _ oldest: UnsafePointer<Float>, _ middle: UnsafePointer<Float>,
-        _ newest: UnsafePointer<Float>
-    ) {
-        let kernels = weights.kernels, taps = UnsafePointer(block.depthwise.base), row = 7 * width
-        func add(_ frame: UnsafePointer<Float>, _ tap: Int, _ bias: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
-            kernels.convolveDepthwise(
-                rows: positions, blocks: width / 16, taps: 7, stride: width, input: frame, weights: taps + tap, bias: bias,
-                output: output)
+    /// Puts the pitch logits together from what each position says of its neighbours and itself. Returns how far the highest stands out:
+    /// over the mean, over 10.
+    private func addLogits() -> Float {
+        typealias Three = SIMD3<Float>
+        func part(_ position: Int, _ place: Int) -> Three {
+            let values = read.base + (32 * position + 3 * place)
+            return Three(values[0], values[1], values[2])
         }
-        add(oldest, 0, block.bias.values.baseAddress!, spread.base)
-        add(middle, row, noBias.base, wide.base)
-        add(newest, 2 * row, noBias.base, narrow.base)
-        for i in 0..<(positions * width) { spread.base[i] += wide.base[i] + narrow.base[i] }
+        let bias = Three(weights.pitchBias.0, weights.pitchBias.1, weights.pitchBias.2)
+        var most = Three(repeating: -.infinity), total = Three.zero
+        for p in 0..<positions {
+            var sum = bias + part(p, 1)
+            if p > 0 { sum += part(p - 1, 0) }
+            if p < positions - 1 { sum += part(p + 1, 2) }
+            let bins = logits.base + 3 * p
+            (bins[0], bins[1], bins[2]) = (sum.x, sum.y, sum.z)
+            most.replace(with: sum, where: sum .> most)
+            total += sum
+        }
+        let mean = (total.x + total.y + total.z) / Float(PitchNetworkWeights.pitchBins)
+        return (max(most.x, most.y, most.z) - mean) / 10
     }
 
     /// The mean of the bins within 4 of the strongest in the range, weighted by their softmax.

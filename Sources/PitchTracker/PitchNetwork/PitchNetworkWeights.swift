@@ -25,28 +25,18 @@ public final class PitchNetworkWeights: @unchecked Sendable {  // immutable afte
 
     let longWindow: Tensor
     let shortWindow: Tensor
-    /// The filter bank: row b is `bankCount[b]` weights from `bankStart[b]` on, for lines `bankFirst[b]` on.
-    let bankFirst: [Int]
-    let bankCount: [Int]
-    let bankWeights: Tensor
+    let bank: FilterBank
     let lagFirst: [Int]
     let lagWeights: Tensor
     /// One more than the longest lag.
     let lags: Int
 
-    struct Block {
-        /// [frame (oldest first), position, channel]
-        let depthwise: FloatBuffer
-        let bias: Tensor
-        let widen: Dense
-        let narrow: Dense
-        let dilation: Int
-    }
-
     let stem: Conv1D
-    let blocks: [Block]
-    let pitch: Conv1D
-    let salience: Dense
+    let blocks: [CausalBlock]
+    /// At each position what it adds to the pitch logits of the next, itself and the one before (3 · 3 numbers), and, from 16 on, the 8
+    /// saliences.
+    let readout: Dense
+    let pitchBias: (Float, Float, Float)
     let recurrent: GRUCell
     let heads: Dense
     let kernels: Kernels
@@ -72,29 +62,20 @@ public final class PitchNetworkWeights: @unchecked Sendable {  // immutable afte
         guard isKnown else {
             throw .unsuitable(path: file.path, reason: "its metadata do not say what this version computes")
         }
-        hop = try Self.number("hop", 16...1600, file)
-        delay = try Self.number("delay", 1...1024, file)
-        stretch = try Self.number("stretch", 32...1024, file)
+        hop = try file.number("hop", in: 16...1600)
+        delay = try file.number("delay", in: 1...1024)
+        stretch = try file.number("stretch", in: 32...1024)
         // The engine's grid.
         guard hop % 40 == 0 else { throw .unsuitable(path: file.path, reason: "its hop is no multiple of 40 samples") }
+        guard stretch % 16 == 0 else { throw .unsuitable(path: file.path, reason: "its stretch is no multiple of 16 samples") }
         setting = file.metadata("setting", is: "standard") ? .standard : file.metadata("setting", is: "quick") ? .quick : .other
 
-        longWindow = try Self.vector("features.long_window", 1...Self.frameLength, file)
-        shortWindow = try Self.vector("features.short_window", 1...Self.frameLength, file)
-        let lines = Self.frameLength / 2 + 1
-        bankFirst = try Self.integers("features.bank.first", count: Self.spectrumBins, in: 0...(lines - 1), file)
-        bankCount = try Self.integers("features.bank.count", count: Self.spectrumBins, in: 1...lines, file)
-        var total = 0
-        for b in 0..<Self.spectrumBins {
-            total += bankCount[b]
-            guard bankFirst[b] + bankCount[b] <= lines else {
-                throw .unsuitable(path: file.path, reason: "its filter bank reaches beyond the spectrum")
-            }
-        }
-        bankWeights = try file.tensor(named: "features.bank.weight", shape: tensorShape(total))
-        // The frame must reach back by the longest lag from where the correlated stretch begins (rounded up to whole vectors).
-        lagFirst = try Self.integers(
-            "features.lag.first", count: Self.pitchBins, in: 0...(Self.frameLength - stretch - 40), file)
+        longWindow = try file.window("features.long_window", longest: Self.frameLength)
+        shortWindow = try file.window("features.short_window", longest: Self.frameLength)
+        bank = try FilterBank(
+            "features.bank", bands: Self.spectrumBins, lines: Self.frameLength / 2 + 1, from: file, kernels: kernels)
+        // The frame must reach back by the longest lag, rounded up to tiles of 128, from where the correlated stretch begins.
+        lagFirst = try file.integers("features.lag.first", count: Self.pitchBins, in: 0...(Self.frameLength - stretch - 160))
         lagWeights = try file.tensor(named: "features.lag.weight", shape: tensorShape(Self.pitchBins, 4))
         var longest = 0
         for first in lagFirst { longest = max(longest, first + 4) }
@@ -102,67 +83,26 @@ public final class PitchNetworkWeights: @unchecked Sendable {  // immutable afte
 
         stem = try Conv1D(
             "stem", inputChannels: Self.channels, outputChannels: Self.width, taps: 5, stride: 3, from: file, kernels: kernels)
-        var blocks: [Block] = []
+        var blocks: [CausalBlock] = []
         for i in 0..<3 {
-            let name = "blocks.\(i)"
-            let weight = try file.tensor(named: name + ".depthwise.weight", shape: tensorShape(Self.width, 3, 7))
-            let depthwise = try FloatBuffer(count: 21 * Self.width)
-            for channel in 0..<Self.width {
-                for tap in 0..<21 { depthwise.base[tap * Self.width + channel] = weight.values[channel * 21 + tap] }
-            }
             blocks.append(
-                Block(
-                    depthwise: depthwise, bias: try file.tensor(named: name + ".depthwise.bias", shape: tensorShape(Self.width)),
-                    widen: try Dense(name + ".widen", inputs: Self.width, outputs: 56, from: file, kernels: kernels),
-                    narrow: try Dense(name + ".narrow", inputs: 56, outputs: Self.width, from: file, kernels: kernels),
-                    dilation: i == 0 ? 1 : 3 * i))
+                try CausalBlock(
+                    "blocks.\(i)", width: Self.width, taps: 7, dilation: i == 0 ? 1 : 3 * i, from: file, kernels: kernels))
         }
         self.blocks = blocks
-        pitch = try Conv1D("pitch", inputChannels: Self.width, outputChannels: 3, taps: 3, from: file, kernels: kernels)
-        salience = try Dense("salience", inputs: Self.width, outputs: 8, from: file, kernels: kernels)
+        let pitch = try file.tensor(named: "pitch.weight", shape: tensorShape(3, Self.width, 3)).values
+        let pitchBias = try file.tensor(named: "pitch.bias", shape: tensorShape(3)).values
+        self.pitchBias = (pitchBias[0], pitchBias[1], pitchBias[2])
+        let salience = try file.tensor(named: "salience.weight", shape: tensorShape(8, Self.width)).values
+        let salienceBias = try file.tensor(named: "salience.bias", shape: tensorShape(8)).values
+        readout = try Dense(rows: 24, inputs: Self.width, kernels: kernels, bias: nil) { output, input in
+            if output >= 16 { return salience[(output - 16) * Self.width + input] }
+            // Tap k of channel c is output 3 k + c.
+            return output < 9 ? pitch[(output % 3 * Self.width + input) * 3 + output / 3] : 0
+        }
+        readout.setBias { $0 >= 16 ? salienceBias[$0 - 16] : 0 }
         recurrent = try GRUCell("recurrent", inputs: Self.pooled, units: Self.units, from: file, kernels: kernels)
         heads = try Dense("heads", inputs: Self.units + Self.pooled, outputs: 3, from: file, kernels: kernels)
         self.kernels = kernels
-    }
-
-    private static func number(_ key: String, _ range: ClosedRange<Int>, _ file: Safetensors) throws(ModelError) -> Int {
-        var value = 0, digits = 0
-        if let text = file.metadata(key) {
-            for byte in text.utf8 {
-                guard byte >= 48, byte <= 57, digits < 6 else { digits = -1; break }
-                value = 10 * value + Int(byte - 48)
-                digits += 1
-            }
-        }
-        guard digits > 0, range.contains(value) else {
-            throw .unsuitable(
-                path: file.path, reason: "its " + key + " is not a number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return value
-    }
-
-    private static func vector(_ name: String, _ range: ClosedRange<Int>, _ file: Safetensors) throws(ModelError) -> Tensor {
-        guard let shape = file.shape(of: name), shape.count == 1, range.contains(shape[0]) else {
-            throw .unsuitable(
-                path: file.path,
-                reason: "tensor " + name + " is missing, or no vector of \(range.lowerBound) to \(range.upperBound) values")
-        }
-        return try file.tensor(named: name, shape: shape)
-    }
-
-    private static func integers(
-        _ name: String, count: Int, in range: ClosedRange<Int>, _ file: Safetensors
-    ) throws(ModelError) -> [Int] {
-        let tensor = try file.tensor(named: name, shape: tensorShape(count))
-        var values: [Int] = []
-        for value in tensor.values {
-            guard value >= Float(range.lowerBound), value <= Float(range.upperBound) else {
-                throw .unsuitable(
-                    path: file.path,
-                    reason: "a value of tensor " + name + " is not within \(range.lowerBound) to \(range.upperBound)")
-            }
-            values.append(Int(value))
-        }
-        return values
     }
 }

@@ -1,14 +1,11 @@
 import CRealtime
 import Neural
-import Signal
 
 /// The polyphonic network's front end: from the newest 4,096 samples to 17 channels on 216 pitch bins, three a semitone
 /// (models/continuo-pitch-poly.md, 1 and 2).
 final class PolyphonicFeatures {
     private let weights: PolyphonicWeights
     private let fourier: ComplexFourier
-    private let real: FloatBuffer
-    private let imaginary: FloatBuffer
     /// e^(−2πik/4096), real and imaginary part, k = 0 … 2048.
     private let turns: FloatBuffer
     private let longPower: FloatBuffer
@@ -28,19 +25,17 @@ final class PolyphonicFeatures {
     init(_ weights: PolyphonicWeights) throws(ModelError) {
         let n = PolyphonicWeights.frameLength
         self.weights = weights
-        fourier = ComplexFourier(length: n / 2)
-        real = try FloatBuffer(count: n / 2)
-        imaginary = try FloatBuffer(count: n / 2)
+        fourier = try ComplexFourier(length: n / 2, kernels: weights.kernels)
         turns = try FloatBuffer(count: n + 2)
         for k in 0...(n / 2) {
             let angle = -2 * Double.pi * Double(k) / Double(n)
             turns.base[2 * k] = Float(cr_cos_f64(angle))
             turns.base[2 * k + 1] = Float(cr_sin_f64(angle))
         }
-        longPower = try FloatBuffer(count: n / 2 + 1)
-        middlePower = try FloatBuffer(count: n / 4 + 1)
-        shortPower = try FloatBuffer(count: n / 4 + 1)
-        bands = try FloatBuffer(count: PolyphonicWeights.spectrumBins)
+        longPower = try FloatBuffer(count: n / 2 + 1 + FilterBank.margin)
+        middlePower = try FloatBuffer(count: n / 4 + 1 + FilterBank.margin)
+        shortPower = try FloatBuffer(count: n / 4 + 1 + FilterBank.margin)
+        bands = try FloatBuffer(count: padded(PolyphonicWeights.spectrumBins))
         stacked = try FloatBuffer(count: (PolyphonicWeights.pitchBins + 2) * PolyphonicWeights.channels + 16)
     }
 
@@ -48,7 +43,7 @@ final class PolyphonicFeatures {
     func compute(_ samples: UnsafePointer<Float>) {
         transformLong(samples)
         transformShort(samples)
-        levels.0 = filter(longPower.base, weights.banks[0])
+        levels.0 = weights.banks[0].apply(longPower.base, bands.base)
         put(0, -57)
         put(1, -36)
         put(2, 0)
@@ -58,13 +53,13 @@ final class PolyphonicFeatures {
         put(6, 84)
         put(7, 93)
         put(8, 101)
-        levels.1 = filter(middlePower.base, weights.banks[1])
+        levels.1 = weights.banks[1].apply(middlePower.base, bands.base)
         put(9, -36)
         put(10, 0)
         put(11, 36)
         put(12, 57)
         put(13, 72)
-        levels.2 = filter(shortPower.base, weights.banks[1])
+        levels.2 = weights.banks[1].apply(shortPower.base, bands.base)
         put(14, 0)
         put(15, 36)
         put(16, 57)
@@ -74,14 +69,15 @@ final class PolyphonicFeatures {
     private func transformLong(_ samples: UnsafePointer<Float>) {
         let window = weights.windows[0], count = window.count, from = samples + (n - count)
         let values = window.values.baseAddress!, half = n / 2
-        for i in 0..<half {
-            real.base[i] = 2 * i < count ? from[2 * i] * values[2 * i] : 0
-            imaginary.base[i] = 2 * i + 1 < count ? from[2 * i + 1] * values[2 * i + 1] : 0
+        for i in 0..<(count / 2) {
+            fourier.real.base[i] = from[2 * i] * values[2 * i]
+            fourier.imaginary.base[i] = from[2 * i + 1] * values[2 * i + 1]
         }
-        fourier.forward(real.base, imaginary.base)
+        fourier.transform(count: count / 2)
+        let (real, imaginary) = fourier.spectrum
         for k in 0...half {
             let (a, b) = (k == half ? 0 : k, k == 0 ? 0 : half - k)
-            let (zr, zi, mr, mi) = (real.base[a], imaginary.base[a], real.base[b], imaginary.base[b])
+            let (zr, zi, mr, mi) = (real[a], imaginary[a], real[b], imaginary[b])
             // The even samples' spectrum, and the odd samples', which is turned by k/4096.
             let (er, ei, or, oi) = (zr + mr, zi - mi, zi + mi, mr - zr)
             let (c, s) = (turns.base[2 * k], turns.base[2 * k + 1])
@@ -93,38 +89,17 @@ final class PolyphonicFeatures {
     /// The other two windows' powers with one transform: one is its real part, the other its imaginary part. Where the windows lie does
     /// not matter to the powers, so both begin at the start.
     private func transformShort(_ samples: UnsafePointer<Float>) {
-        apply(weights.windows[1], samples, real.base)
-        apply(weights.windows[2], samples, imaginary.base)
-        fourier.forward(real.base, imaginary.base)
-        fourier.powers(real.base, imaginary.base, middlePower.base, shortPower.base)
+        let count = max(weights.windows[1].count, weights.windows[2].count)
+        apply(weights.windows[1], samples, fourier.real.base, count)
+        apply(weights.windows[2], samples, fourier.imaginary.base, count)
+        fourier.transform(count: count)
+        fourier.powers(middlePower.base, shortPower.base)
     }
 
-    private func apply(_ window: Tensor, _ samples: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
-        let count = window.count, from = samples + (n - count), values = window.values.baseAddress!
-        for i in 0..<count { output[i] = from[i] * values[i] }
-        for i in count..<(n / 2) { output[i] = 0 }
-    }
-
-    /// The bank's bands in dB/20 minus their mean, which is returned.
-    private func filter(_ power: UnsafePointer<Float>, _ bank: PolyphonicWeights.Bank) -> Float {
-        var weight = bank.weights.values.baseAddress!
-        var total: Float = 0
-        let output = bands.base
-        bank.first.withUnsafeBufferPointer { first in
-            bank.count.withUnsafeBufferPointer { count in
-                for b in 0..<spectrumBins {
-                    let lines = power + first[b]
-                    var sum: Float = 0
-                    for i in 0..<count[b] { sum += lines[i] * weight[i] }
-                    weight += count[b]
-                    output[b] = 0.5 * cr_log10(sum + 1e-10)
-                    total += output[b]
-                }
-            }
-        }
-        let mean = total / Float(spectrumBins)
-        for b in 0..<spectrumBins { output[b] -= mean }
-        return mean
+    private func apply(_ window: Tensor, _ samples: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>, _ length: Int) {
+        let count = window.count
+        weights.kernels.multiplyElements(count: count, samples + (n - count), window.values.baseAddress!, output: output)
+        if length > count { cr_zero(output + count, (length - count) * MemoryLayout<Float>.stride) }
     }
 
     /// Channel `channel` at bin b is `bands[b + shift]`, or 0 where there is none.

@@ -22,15 +22,12 @@ final class PolyphonicNetwork {
     let notes: FloatBuffer
     let levels: FloatBuffer
 
-    // The state: each block's last 2·dilation inputs and the newest as a ring of [frame, position, channel]. Positions are padded with
-    // zeros to a multiple of 19.
-    private let pasts: [FloatBuffer]
-    private var turn = 0
+    // The state. Positions are padded with zeros to a multiple of 19.
+    private let pasts: [FrameHistory]
 
     private var positions: Int { PolyphonicWeights.positions }
     private var width: Int { PolyphonicWeights.width }
     private static var padding: Int { 4 }
-    private var frameSize: Int { (positions + Self.padding) * width }
 
     init(weights: PolyphonicWeights) throws(ModelError) {
         let positions = PolyphonicWeights.positions, width = PolyphonicWeights.width
@@ -40,7 +37,7 @@ final class PolyphonicNetwork {
         hidden = try FloatBuffer(count: (positions + 2) * width)
         spread = try FloatBuffer(count: size)
         other = try FloatBuffer(count: size)
-        wide = try FloatBuffer(count: positions * PolyphonicWeights.expansion)
+        wide = try FloatBuffer(count: positions * CausalBlock.widest)
         narrow = try FloatBuffer(count: size)
         noBias = try FloatBuffer(count: 19 * width)
         levelBias = try FloatBuffer(count: width)
@@ -48,15 +45,18 @@ final class PolyphonicNetwork {
         onsets = try FloatBuffer(count: positions)
         notes = try FloatBuffer(count: positions)
         levels = try FloatBuffer(count: positions)
-        var pasts: [FloatBuffer] = []
-        for block in weights.blocks { pasts.append(try FloatBuffer(count: (2 * block.dilation + 1) * size)) }
+        var pasts: [FrameHistory] = []
+        for block in weights.blocks {
+            pasts.append(
+                try FrameHistory(
+                    dilation: block.causal.dilation, positions: positions, width: width, margin: 2, after: Self.padding))
+        }
         self.pasts = pasts
     }
 
     /// Back to before the first frame.
     func reset() {
-        for past in pasts { cr_zero(past.base, past.count * MemoryLayout<Float>.stride) }
-        turn = 0
+        for past in pasts { past.reset() }
     }
 
     /// One frame, and the state moves on by a hop.
@@ -115,45 +115,20 @@ final class PolyphonicNetwork {
             for channel in 0..<width { h[p * width + channel] += levelBias.base[channel] }
         }
         Activation.relu.forward(h, h, count: count, kernels: kernels)
-        for (block, past) in zip(weights.blocks, pasts) {
-            let frames = 2 * block.dilation + 1
-            let newest = past.base + turn % frames * frameSize
-            newest.update(from: h, count: count)
-            let oldest = past.base + (turn + 1) % frames * frameSize
-            let middle = past.base + (turn + 1 + block.dilation) % frames * frameSize
-            convolve(block, oldest, middle, newest)
-            block.widen.forward(spread.base, inputStride: width, wide.base, rows: positions)
-            Activation.relu.forward(wide.base, wide.base, count: positions * block.widen.outputStride, kernels: kernels)
-            block.narrow.forward(wide.base, inputStride: block.widen.outputStride, narrow.base, rows: positions)
-            for i in 0..<count { h[i] += narrow.base[i] }
+        for i in 0..<pasts.count {
+            let block = weights.blocks[i], past = pasts[i]
+            past.push(h)
+            block.causal.convolve(past, spread.base)
+            addHarmonics(block, past.newest)
+            block.causal.add(spread.base, to: h, positions: positions, wide: wide.base, narrowed: narrow.base)
         }
         Activation.relu.forward(h, h, count: count, kernels: kernels)
-        turn += 1
-        if turn == Self.cycle { turn = 0 }
         weights.heads.forward(hidden.base, outputs.base, positions: positions)
     }
 
-    /// A multiple of all blocks' frames (3, 5, 9, 17), so that the turn need not grow for ever.
-    private static var cycle: Int { 765 }
-
-    /// Depthwise: three frames by five positions, and in some blocks the octaves and twelfths of the newest.
-    private func convolve(
-        _ block: PolyphonicWeights.Block, _ oldest: UnsafePointer<Float>, _ middle: UnsafePointer<Float>,
-        _ newest: UnsafePointer<Float>
-    ) {
-        let kernels = weights.kernels, taps = UnsafePointer(block.depthwise.base), row = 5 * width, count = positions * width
-        func add(
-            _ frame: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>,
-            _ output: UnsafeMutablePointer<Float>
-        ) {
-            kernels.convolveDepthwise(
-                rows: positions, blocks: width / 16, taps: 5, stride: width, input: frame, weights: weights, bias: bias,
-                output: output)
-        }
-        add(oldest, taps, block.bias.values.baseAddress!, spread.base)
-        add(middle, taps + row, noBias.base, other.base)
-        add(newest, taps + 2 * row, noBias.base, narrow.base)
-        for i in 0..<count { spread.base[i] += other.base[i] + narrow.base[i] }
+    /// In some blocks: the octaves and twelfths of the newest frame.
+    private func addHarmonics(_ block: PolyphonicWeights.Block, _ newest: UnsafePointer<Float>) {
+        let kernels = weights.kernels, count = positions * width
         guard let octaves = block.octaves, let twelfths = block.twelfths else { return }
         // Twelve (nineteen) positions taken as one wide row, the next row is an octave (a twelfth) higher.
         kernels.convolveDepthwise(
@@ -162,7 +137,8 @@ final class PolyphonicNetwork {
         kernels.convolveDepthwise(
             rows: 4, blocks: 19 * width / 16, taps: 3, stride: 19 * width, input: newest, weights: twelfths.base, bias: noBias.base,
             output: narrow.base)
-        for i in 0..<count { spread.base[i] += other.base[i] + narrow.base[i] }
+        kernels.add(count: count, input: other.base, output: spread.base)
+        kernels.add(count: count, input: narrow.base, output: spread.base)
     }
 
     private static func sigmoid(_ x: Float) -> Float { 1 / (1 + cr_exp(-x)) }

@@ -13,7 +13,6 @@ public final class PolyphonicWeights: @unchecked Sendable {  // immutable after 
     static let spectrumBins = 272
     static let channels = 17
     static let width = 32
-    static let expansion = 64
     static let heads = 6
     static let blockCount = 5
 
@@ -21,28 +20,16 @@ public final class PolyphonicWeights: @unchecked Sendable {  // immutable after 
     public let hop: Int
     public let delay: Int
 
-    /// A triangular filter bank on the lines of a transform: row b is `count[b]` weights for lines `first[b]` on.
-    struct Bank {
-        let first: [Int]
-        let count: [Int]
-        let weights: Tensor
-    }
-
     /// Of the long, the middle and the short window; the first bank is for a transform of 4,096, the other of 2,048 samples.
     let windows: [Tensor]
-    let banks: [Bank]
+    let banks: [FilterBank]
 
     struct Block {
-        /// [frame (oldest first), position, channel]
-        let depthwise: FloatBuffer
-        let bias: Tensor
+        let causal: CausalBlock
         /// Of the blocks that look at harmonics: taps an octave apart [5, 12 · width], and a twelfth apart [3, 19 · width]. Each
         /// channel's weight stands 12 (19) times, so that a convolution of so many positions at once is one of every twelfth.
         let octaves: FloatBuffer?
         let twelfths: FloatBuffer?
-        let widen: Dense
-        let narrow: Dense
-        let dilation: Int
     }
 
     let stem: Conv1D
@@ -80,17 +67,16 @@ public final class PolyphonicWeights: @unchecked Sendable {  // immutable after 
 
         var windows: [Tensor] = []
         for k in 0..<3 {
-            let name = "features.window.\(k)", longest = k == 0 ? Self.frameLength : Self.frameLength / 2
-            guard let shape = file.shape(of: name), shape.count == 1, shape[0] >= 1, shape[0] <= longest else {
-                throw .unsuitable(
-                    path: file.path, reason: "tensor " + name + " is missing, or no vector of 1 to \(longest) values")
-            }
-            windows.append(try file.tensor(named: name, shape: shape))
+            windows.append(
+                try file.window("features.window.\(k)", longest: k == 0 ? Self.frameLength : Self.frameLength / 2))
         }
         self.windows = windows
-        var banks: [Bank] = []
+        var banks: [FilterBank] = []
         for k in 0..<2 {
-            banks.append(try Self.bank("features.bank.\(k)", lines: Self.frameLength / (k == 0 ? 2 : 4) + 1, file))
+            banks.append(
+                try FilterBank(
+                    "features.bank.\(k)", bands: Self.spectrumBins, lines: Self.frameLength / (k == 0 ? 2 : 4) + 1, from: file,
+                    kernels: kernels))
         }
         self.banks = banks
 
@@ -104,16 +90,12 @@ public final class PolyphonicWeights: @unchecked Sendable {  // immutable after 
         var blocks: [Block] = []
         for i in 0..<Self.blockCount {
             let name = "blocks.\(i)", isHarmonic = i % 2 == 0
-            let weight = try file.tensor(named: name + ".depthwise.weight", shape: tensorShape(Self.width, 3, 5))
             blocks.append(
                 Block(
-                    depthwise: try Self.transposed(weight, taps: 15, copies: 1),
-                    bias: try file.tensor(named: name + ".depthwise.bias", shape: tensorShape(Self.width)),
+                    causal: try CausalBlock(
+                        name, width: Self.width, taps: 5, dilation: i == 4 ? 1 : 1 << i, from: file, kernels: kernels),
                     octaves: isHarmonic ? try Self.harmonic(name + ".octaves", taps: 5, copies: 12, file) : nil,
-                    twelfths: isHarmonic ? try Self.harmonic(name + ".twelfths", taps: 3, copies: 19, file) : nil,
-                    widen: try Dense(name + ".widen", inputs: Self.width, outputs: Self.expansion, from: file, kernels: kernels),
-                    narrow: try Dense(name + ".narrow", inputs: Self.expansion, outputs: Self.width, from: file, kernels: kernels),
-                    dilation: i == 4 ? 1 : 1 << i))
+                    twelfths: isHarmonic ? try Self.harmonic(name + ".twelfths", taps: 3, copies: 19, file) : nil))
         }
         self.blocks = blocks
         heads = try Conv1D("heads", inputChannels: Self.width, outputChannels: Self.heads, taps: 3, from: file, kernels: kernels)
@@ -122,42 +104,6 @@ public final class PolyphonicWeights: @unchecked Sendable {  // immutable after 
 
     private static func harmonic(_ name: String, taps: Int, copies: Int, _ file: Safetensors) throws(ModelError) -> FloatBuffer {
         let weight = try file.tensor(named: name + ".weight", shape: tensorShape(width, taps))
-        return try transposed(weight, taps: taps, copies: copies)
-    }
-
-    /// [width, taps] → [taps, copies, width]
-    private static func transposed(_ weight: Tensor, taps: Int, copies: Int) throws(ModelError) -> FloatBuffer {
-        let buffer = try FloatBuffer(count: taps * copies * width)
-        for tap in 0..<taps {
-            for i in 0..<(copies * width) { buffer.base[tap * copies * width + i] = weight.values[i % width * taps + tap] }
-        }
-        return buffer
-    }
-
-    private static func bank(_ name: String, lines: Int, _ file: Safetensors) throws(ModelError) -> Bank {
-        let first = try integers(name + ".first", in: 0...(lines - 1), file)
-        let count = try integers(name + ".count", in: 1...lines, file)
-        var total = 0
-        for b in 0..<spectrumBins {
-            total += count[b]
-            guard first[b] + count[b] <= lines else {
-                throw .unsuitable(path: file.path, reason: "its filter bank reaches beyond the spectrum")
-            }
-        }
-        return Bank(first: first, count: count, weights: try file.tensor(named: name + ".weight", shape: tensorShape(total)))
-    }
-
-    private static func integers(_ name: String, in range: ClosedRange<Int>, _ file: Safetensors) throws(ModelError) -> [Int] {
-        let tensor = try file.tensor(named: name, shape: tensorShape(spectrumBins))
-        var values: [Int] = []
-        for value in tensor.values {
-            guard value >= Float(range.lowerBound), value <= Float(range.upperBound) else {
-                throw .unsuitable(
-                    path: file.path,
-                    reason: "a value of tensor " + name + " is not within \(range.lowerBound) to \(range.upperBound)")
-            }
-            values.append(Int(value))
-        }
-        return values
+        return try CausalBlock.transposed(weight, taps: taps, copies: copies)
     }
 }
