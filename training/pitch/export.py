@@ -2,7 +2,8 @@
 
     python export.py RUN/last.pt ../../models/continuo-pitch-standard.safetensors [--golden FOLDER]
 
-Batch norms are folded into the convolutions before or after them; layers' names and shapes are in the file and in
+Batch norms are folded into the convolutions before or after them, the voicing is calibrate.py's (RUN/voicing.npz) if
+there is one; layers' names and shapes are in the file and in
 models/continuo-pitch.md. The golden file holds a quarter of a second of audio, its features, and what comes out, in float32.
 """
 
@@ -74,14 +75,26 @@ def golden(front, model):
             "heads": heads[0], "frequency": network.decode(logits)[0], "state": state[0, 0]}
 
 
+def calibrate(model, checkpoint):
+    """Takes the voicing that calibrate.py fitted, if it did."""
+    found = checkpoint.with_name("voicing.npz")
+    if found.exists():
+        fitted = np.load(found)
+        with torch.no_grad():
+            model.heads.weight[0] = torch.tensor(fitted["row"])
+            model.heads.bias[0] = torch.tensor(fitted["bias"])
+        print(f"voicing from {found}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoint", type=pathlib.Path)
     parser.add_argument("output", type=pathlib.Path)
     parser.add_argument("--golden", type=pathlib.Path)
     arguments = parser.parse_args()
     front, model = evaluate.load(arguments.checkpoint)
     model = model.to(memory_format=torch.contiguous_format)
+    calibrate(model, arguments.checkpoint)
     setting = front.setting
     described = {
         "format": "continuo-pitch 1", "setting": setting.name, "sample_rate": features.RATE, "hop": setting.hop,
