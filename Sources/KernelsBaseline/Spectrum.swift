@@ -90,7 +90,8 @@ public func levels(_ count: Int, _ values: UnsafeMutablePointer<Float>, _ total:
 func halfLogarithm(_ x: V) -> V {
     // x = m·2^e with m from √½ to √2.
     let bits = unsafeBitCast(x, to: SIMD16<Int32>.self) &- SIMD16<Int32>(repeating: 0x3F35_04F3)
-    let e = V(bits &>> 23)
+    // The exponent as a number: added to the bits of 1.5·2^23, it is what that number has over it.
+    let e = unsafeBitCast((bits &>> 23) &+ SIMD16<Int32>(repeating: 0x4B40_0000), to: V.self) - splat(12_582_912)
     let m = unsafeBitCast((bits & SIMD16<Int32>(repeating: 0x007F_FFFF)) &+ SIMD16<Int32>(repeating: 0x3F35_04F3), to: V.self)
     // ln m = 2 artanh s, s = (m − 1)/(m + 1), |s| ≤ 0.172: its series up to s⁹ has an error of 7e-10.
     let s = (m - splat(1)) / (m + splat(1))
@@ -104,17 +105,18 @@ func halfLogarithm(_ x: V) -> V {
 }
 
 /// Products of a sequence with another one's past: `output[16 r + c] = Σ_i input[i − 16 r]·sequence[i + c]`, i = 0 … count − 1, for
-/// `rows` rows (a multiple of 8) and c = 0 … 15.
+/// `rows` rows and c = 0 … 15.
 @export(interface) @inline(never) @_noAllocation @_noLocks
 public func correlate(
     _ rows: Int, _ count: Int, _ input: UnsafePointer<Float>, _ sequence: UnsafePointer<Float>,
     _ output: UnsafeMutablePointer<Float>
 ) {
     var row = 0
-    while row < rows {
-        #if KERNELS_AVX512
-            let a = input - 16 &* row
-            var p0 = V.zero, p1 = V.zero, p2 = V.zero, p3 = V.zero, p4 = V.zero, p5 = V.zero, p6 = V.zero, p7 = V.zero
+    #if KERNELS_AVX512
+        while row &+ 12 <= rows {
+            let a = input - 16 &* row, b = a - 96
+            var p0 = V.zero, p1 = V.zero, p2 = V.zero, p3 = V.zero, p4 = V.zero, p5 = V.zero
+            var q0 = V.zero, q1 = V.zero, q2 = V.zero, q3 = V.zero, q4 = V.zero, q5 = V.zero
             var i = 0
             while i < count {
                 let x = load(sequence + i)
@@ -124,8 +126,12 @@ public func correlate(
                 p3 = fma(p3, splat(a[i &- 48]), x)
                 p4 = fma(p4, splat(a[i &- 64]), x)
                 p5 = fma(p5, splat(a[i &- 80]), x)
-                p6 = fma(p6, splat(a[i &- 96]), x)
-                p7 = fma(p7, splat(a[i &- 112]), x)
+                q0 = fma(q0, splat(b[i]), x)
+                q1 = fma(q1, splat(b[i &- 16]), x)
+                q2 = fma(q2, splat(b[i &- 32]), x)
+                q3 = fma(q3, splat(b[i &- 48]), x)
+                q4 = fma(q4, splat(b[i &- 64]), x)
+                q5 = fma(q5, splat(b[i &- 80]), x)
                 i &+= 1
             }
             let y = output + 16 &* row
@@ -135,29 +141,47 @@ public func correlate(
             store(p3, y + 48)
             store(p4, y + 64)
             store(p5, y + 80)
-            store(p6, y + 96)
-            store(p7, y + 112)
-        #else
-            for half in 0..<2 {
-                let a = input - 16 &* (row &+ 4 &* half)
-                var p0 = V.zero, p1 = V.zero, p2 = V.zero, p3 = V.zero
-                var i = 0
-                while i < count {
-                    let x = load(sequence + i)
-                    p0 = fma(p0, splat(a[i]), x)
-                    p1 = fma(p1, splat(a[i &- 16]), x)
-                    p2 = fma(p2, splat(a[i &- 32]), x)
-                    p3 = fma(p3, splat(a[i &- 48]), x)
-                    i &+= 1
-                }
-                let y = output + 16 &* (row &+ 4 &* half)
-                store(p0, y)
-                store(p1, y + 16)
-                store(p2, y + 32)
-                store(p3, y + 48)
-            }
-        #endif
-        row &+= 8
+            store(q0, y + 96)
+            store(q1, y + 112)
+            store(q2, y + 128)
+            store(q3, y + 144)
+            store(q4, y + 160)
+            store(q5, y + 176)
+            row &+= 12
+        }
+    #endif
+    while row &+ 4 <= rows {
+        let a = input - 16 &* row
+        var p0 = V.zero, p1 = V.zero, p2 = V.zero, p3 = V.zero
+        var i = 0
+        while i < count {
+            let x = load(sequence + i)
+            p0 = fma(p0, splat(a[i]), x)
+            p1 = fma(p1, splat(a[i &- 16]), x)
+            p2 = fma(p2, splat(a[i &- 32]), x)
+            p3 = fma(p3, splat(a[i &- 48]), x)
+            i &+= 1
+        }
+        let y = output + 16 &* row
+        store(p0, y)
+        store(p1, y + 16)
+        store(p2, y + 32)
+        store(p3, y + 48)
+        row &+= 4
+    }
+    while row < rows {
+        let a = input - 16 &* row
+        // Two chains, so that a multiply-add need not wait for the one before.
+        var even = V.zero, odd = V.zero
+        var i = 0
+        while i &+ 2 <= count {
+            even = fma(even, splat(a[i]), load(sequence + i))
+            odd = fma(odd, splat(a[i &+ 1]), load(sequence + (i &+ 1)))
+            i &+= 2
+        }
+        if i < count { even = fma(even, splat(a[i]), load(sequence + i)) }
+        store(even + odd, output + 16 &* row)
+        row &+= 1
     }
 }
 
@@ -205,8 +229,8 @@ public func normaliseCorrelation(
     var low = D.zero, high = D.zero
     for piece in 0..<pieces {
         let e = load(energies + (16 &* piece &- 15))
-        low += D(e.lowHalf)
-        high += D(e.highHalf)
+        low += doubled(e.lowHalf)
+        high += doubled(e.highHalf)
     }
     let own = D(repeating: high[7]), floor = D(repeating: least)
     for row in 0..<rows {
@@ -221,9 +245,17 @@ public func normaliseCorrelation(
         let y = products + 16 &* row
         store(load(y) * reversed(roots), y)
         let new = load(energies + (-16 &* row &- 31)), old = load(energies + (16 &* (pieces &- 1 &- row) &- 15))
-        low += D(new.lowHalf) - D(old.lowHalf)
-        high += D(new.highHalf) - D(old.highHalf)
+        low += doubled(new.lowHalf) - doubled(old.lowHalf)
+        high += doubled(new.highHalf) - doubled(old.highHalf)
     }
+}
+
+/// In double precision. (The standard library's conversion of vectors would leave a copy of itself outside the kernels: see Vector.swift.)
+@inline(__always)
+func doubled(_ x: SIMD8<Float>) -> SIMD8<Double> {
+    var result = SIMD8<Double>.zero
+    for lane in 0..<8 { result[lane] = Double(x[lane]) }
+    return result
 }
 
 /// 1/√x of positive normal numbers, relative error under 3e-7: a guess by the exponent, then Newton's steps.

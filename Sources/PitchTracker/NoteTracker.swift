@@ -39,7 +39,7 @@ public struct NoteEvents: BitwiseCopyable, Sendable {
 /// a margin away: vibrato passes that line but does not settle beyond it, so without a new attack a near pitch must be
 /// steady for longer than half a period of vibrato. A jump of an octave, a twelfth or two octaves without a new attack is most
 /// likely the estimator's slip, and must last longer still. A rise in level after a fall, within a note, is a new attack
-/// of the same pitch.
+/// of the same pitch; so is what the model is sure to be a beginning.
 ///
 /// Events carry the frame at which the sound changed, which is some frames before the one at which that became certain: offline
 /// they are put there, live they come at once.
@@ -89,6 +89,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     /// The last frame in which the model took a note to begin, and whether it tells such things.
     private var onsetFrame = Int.min / 2
     private var tellsOnsets = false
+    private var lastOnset: Float = 0
     /// The loudest since the note's (or its last attack's) beginning, and the quietest since that.
     private var peak: Float = -120
     private var dip: Float = -120
@@ -124,6 +125,8 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     private static var shortestRepeat: Float { 120 }
     /// Probability from which the model is believed that a note begins; and how long before the rise in level it may say so, ms.
     private static var likelyOnset: Float { 0.16 }
+    /// Probability from which the model's word is an attack by itself, without a rise in level: notes that are bowed or sung anew.
+    private static var sureOnset: Float { 0.5 }
     private static var onsetLead: Float { 60 }
     /// A gap in voicing up to this long before a new pitch belongs to it, ms.
     private static var transition: Float { 60 }
@@ -288,9 +291,10 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
             dip = level
         }
         dip = min(dip, level)
-        guard level - quietest > Self.attackRise, fallen, level > settings.gate,
-            Float(frame.index - attackFrame) * 2.5 > Self.attackReach
-        else { return }
+        let isSure = note >= 0 && frame.onset >= Self.sureOnset && lastOnset < Self.sureOnset
+        lastOnset = frame.onset
+        let rises = level - quietest > Self.attackRise && fallen
+        guard rises || isSure, level > settings.gate, Float(frame.index - attackFrame) * 2.5 > Self.attackReach else { return }
         attackFrame = frame.index
         peak = level
         dip = level

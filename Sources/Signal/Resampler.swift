@@ -108,10 +108,7 @@ public final class Resampler {
         var taken = 0
         while taken < count {
             let piece = min(count - taken, historyCapacity - held)
-            for index in 0..<piece {
-                let sample = input[taken + index]
-                history[held + index] = cr_is_finite(sample) ? sample : 0
-            }
+            take(input + taken, piece)
             held += piece
             taken += piece
             // Output at `time` uses inputs time − reach … time + reach.
@@ -136,6 +133,24 @@ public final class Resampler {
             }
         }
         return produced
+    }
+
+    /// Puts `count` samples into the history, those that are no numbers as 0.
+    private func take(_ input: UnsafePointer<Float>, _ count: Int) {
+        typealias V = SIMD16<Float>
+        let output = history + held
+        var index = 0
+        while index + 16 <= count {
+            let x = UnsafeRawPointer(input + index).loadUnaligned(as: V.self)
+            // Infinity minus itself is no number, and no number equals itself.
+            let difference = x - x
+            UnsafeMutableRawPointer(output + index).storeBytes(of: x.replacing(with: 0, where: difference .!= difference), as: V.self)
+            index += 16
+        }
+        while index < count {
+            output[index] = cr_is_finite(input[index]) ? input[index] : 0
+            index += 1
+        }
     }
 
     /// Outputs whose last input is there: those with time + (remainder + n·down)/up + reach < base + held.

@@ -64,8 +64,8 @@ import Testing
     @Test(arguments: levels) func correlation(level: Int) {
         let kernels = Kernels(atMost: level)
         var random = KernelTests.Generator(state: 54)
-        for (stretch, lags) in [(48, 100), (176, 256)] {
-            let rows = (lags + 127) / 128 * 8, used = (lags + 15) / 16
+        for (stretch, lags) in [(48, 100), (176, 256), (48, 300)] {
+            let rows = (lags + 15) / 16, used = rows
             let start = 16 * rows + 64, end = start + stretch
             var x = random.values(end + 64)
             for i in (start - lags / 2)..<end { x[i] *= 1e-4 }

@@ -2,7 +2,7 @@ import Neural
 
 /// The weights of a residual block of Continuo's own pitch networks: a depthwise convolution over three frames (now, one and two
 /// dilations ago) and a few positions, then two pointwise ones.
-struct CausalBlock {
+final class CausalBlock {
     let taps: Int
     let dilation: Int
     /// [frame (oldest first), position, channel]

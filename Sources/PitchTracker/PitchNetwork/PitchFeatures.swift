@@ -38,13 +38,10 @@ final class PitchFeatures {
         shifted = try FloatBuffer(count: weights.stretch + 32)
         energies = try FloatBuffer(count: n + 64)
         work = try FloatBuffer(count: n + 64)
-        correlation = try FloatBuffer(count: Self.tiled(weights.lags))
+        correlation = try FloatBuffer(count: padded(weights.lags))
         onBins = try FloatBuffer(count: PitchNetworkWeights.pitchBins)
         stacked = try FloatBuffer(count: (PitchNetworkWeights.pitchBins + 2) * PitchNetworkWeights.channels + 16)
     }
-
-    /// Lags in whole tiles of the kernel that correlates.
-    private static func tiled(_ lags: Int) -> Int { (lags + 127) / 128 * 128 }
 
     /// - Parameter samples: 2,048, the newest last
     func compute(_ samples: UnsafePointer<Float>) {
@@ -83,9 +80,8 @@ final class PitchFeatures {
         let recent = x + (n - m)
         // Fifteen zeros before the stretch, and zeros after it: shifted by 15 − c, it is what lag 16 r + c multiplies.
         (shifted.base + 15).update(from: recent, count: m)
-        kernels.correlate(
-            rows: Self.tiled(weights.lags) / 16, count: m + 15, input: recent - 15, sequence: shifted.base, output: correlation.base)
-        let rows = (weights.lags + 15) / 16
+        let rows = padded(weights.lags) / 16
+        kernels.correlate(rows: rows, count: m + 15, input: recent - 15, sequence: shifted.base, output: correlation.base)
         let first = n - m - 16 * rows - 15
         kernels.slidingEnergies(count: m + 16 * rows, input: x + first, work: work.base, output: energies.base)
         kernels.normaliseCorrelation(

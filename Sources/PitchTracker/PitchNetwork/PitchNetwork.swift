@@ -121,24 +121,25 @@ final class PitchNetwork {
     /// Puts the pitch logits together from what each position says of its neighbours and itself. Returns how far the highest stands out:
     /// over the mean, over 10.
     private func addLogits() -> Float {
-        typealias Three = SIMD3<Float>
-        func part(_ position: Int, _ place: Int) -> Three {
-            let values = read.base + (32 * position + 3 * place)
-            return Three(values[0], values[1], values[2])
-        }
-        let bias = Three(weights.pitchBias.0, weights.pitchBias.1, weights.pitchBias.2)
-        var most = Three(repeating: -.infinity), total = Three.zero
-        for p in 0..<positions {
-            var sum = bias + part(p, 1)
-            if p > 0 { sum += part(p - 1, 0) }
-            if p < positions - 1 { sum += part(p + 1, 2) }
+        let bias = weights.pitchBias, read = read.base, last = positions - 1
+        // Before the first position and after the last there is nothing.
+        var sum = (read[3] + bias.0, read[4] + bias.1, read[5] + bias.2)
+        var most = -Float.infinity, total: Float = 0
+        for p in 0...last {
+            if p < last {
+                let next = read + 32 * (p + 1)
+                sum = (sum.0 + next[6], sum.1 + next[7], sum.2 + next[8])
+            }
             let bins = logits.base + 3 * p
-            (bins[0], bins[1], bins[2]) = (sum.x, sum.y, sum.z)
-            most.replace(with: sum, where: sum .> most)
-            total += sum
+            (bins[0], bins[1], bins[2]) = sum
+            most = max(most, max(sum.0, max(sum.1, sum.2)))
+            total += sum.0 + sum.1 + sum.2
+            if p < last {
+                let own = read + 32 * p, next = own + 32
+                sum = (own[0] + next[3] + bias.0, own[1] + next[4] + bias.1, own[2] + next[5] + bias.2)
+            }
         }
-        let mean = (total.x + total.y + total.z) / Float(PitchNetworkWeights.pitchBins)
-        return (max(most.x, most.y, most.z) - mean) / 10
+        return (most - total / Float(PitchNetworkWeights.pitchBins)) / 10
     }
 
     /// The mean of the bins within 4 of the strongest in the range, weighted by their softmax.

@@ -74,8 +74,8 @@ public final class PitchNetworkWeights: @unchecked Sendable {  // immutable afte
         shortWindow = try file.window("features.short_window", longest: Self.frameLength)
         bank = try FilterBank(
             "features.bank", bands: Self.spectrumBins, lines: Self.frameLength / 2 + 1, from: file, kernels: kernels)
-        // The frame must reach back by the longest lag, rounded up to tiles of 128, from where the correlated stretch begins.
-        lagFirst = try file.integers("features.lag.first", count: Self.pitchBins, in: 0...(Self.frameLength - stretch - 160))
+        // The frame must reach back by the longest lag, rounded up to whole vectors, from where the correlated stretch begins.
+        lagFirst = try file.integers("features.lag.first", count: Self.pitchBins, in: 0...(Self.frameLength - stretch - 48))
         lagWeights = try file.tensor(named: "features.lag.weight", shape: tensorShape(Self.pitchBins, 4))
         var longest = 0
         for first in lagFirst { longest = max(longest, first + 4) }
