@@ -17,7 +17,6 @@ import torch
 
 import evaluate
 import features
-import network
 import train
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "../peers"))
@@ -101,7 +100,7 @@ def main():
             told = read @ w.numpy() + float(b) >= 0
             right = np.mean(np.where(voiced, near & told, ~told))
             line.append(f"{right:.4f} (false {np.mean(told[~voiced]):.3f}, recall {np.mean(told[voiced]):.3f})")
-        print(f"{name:6} overall accuracy {line[0]} → {line[1]}", flush=True)
+        print(f"{name:6} RPA {near[voiced].mean():.4f}, overall accuracy {line[0]} → {line[1]}", flush=True)
     np.savez(arguments.checkpoint.with_name("voicing.npz"), row=new.numpy(), bias=shift.numpy())
 
 
