@@ -19,6 +19,8 @@ public final class Graph {
     package var sharedWorld: World { world }
     let process: UnsafeMutablePointer<Process>
     var wiring = GraphWiring()
+    /// What plugins are called by number, beside their names: their ports are `effect_N:symbol` as well.
+    var numbers: [String: Int] = [:] { didSet { for end in outsideEnds() { nameByNumber(end) } } }
     /// Whether JACK is to know every port of every plugin; and those ends that nothing is connected with.
     var offersPorts = false { didSet { if offersPorts != oldValue { changed() } } }
     var offered: [GraphEnd] = []

@@ -189,6 +189,7 @@ extension Graph {
             wiring, Graph.outsideName(node, port), "\(node.name): \(port.name)", port.endKind, isInput: port.isInput,
             isMain: port.endKind == .audio, rest: port.kind == .cv ? port.default ?? 0 : 0)
         made.stand(for: node, port)
+        nameByNumber(made)
         return made
     }
 

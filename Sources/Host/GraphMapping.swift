@@ -87,7 +87,10 @@ extension Graph {
     /// - Throws: `HostError.outOfMemory`
     func offerMIDI() throws {
         if wiring.inputs.contains(where: { $0.kind == .midi }) { return }
-        wiring.inputs.append(try makeEnd(wiring, "midi_in", "MIDI In", .midi, isInput: true, isMain: false))
+        let made = try makeEnd(wiring, "midi_in", "MIDI In", .midi, isInput: true, isMain: false)
+        // What scripts for mod-host connect
+        made.aliases = ["mod-host:midi_in"]
+        wiring.inputs.append(made)
         changed()
     }
 

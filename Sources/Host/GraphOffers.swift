@@ -18,6 +18,7 @@ extension Graph {
                     if let place = gone.firstIndex(where: { $0.name == name && $0.kind == port.endKind && $0.isInput == port.isInput }) {
                         let end = gone.remove(at: place)
                         end.stand(for: node, port)
+                        nameByNumber(end)
                         offered.append(end)
                     } else {
                         offered.append(try makeOutsideEnd(node, port))
@@ -39,6 +40,14 @@ extension Graph {
     func takeUp(_ end: GraphEnd) {
         guard let port = end.port, let node = node(id: port.node), offered.contains(where: { $0 === end }) else { return }
         _ = try? outsideEnd(node, node.description.ports[port.port])
+    }
+
+    /// Gives a plugin's port its second name.
+    func nameByNumber(_ end: GraphEnd) {
+        guard let port = end.port, let node = node(id: port.node), let number = numbers[node.name] else { return }
+        let symbol = node.description.ports[port.port].symbol
+        let alias = "effect_\(number):\(symbol)"
+        end.aliases = alias == port.alias ? [alias] : [port.alias, alias]
     }
 
     static func outsideName(_ node: GraphNode, _ port: PortDescription) -> String { "\(node.name)_\(port.symbol)" }

@@ -85,6 +85,8 @@ public final class HostSession {
     package func use(_ patch: Patch) {
         self.patch = patch
         numbers = Dictionary(uniqueKeysWithValues: graph.nodes.enumerated().map { ($0, $1.name) })
+        graph.numbers = Dictionary(uniqueKeysWithValues: graph.nodes.enumerated().map { ($1.name, $0) })
+        jack?.ports.setAliases(graph)
         tellControllers()
     }
 

@@ -294,8 +294,7 @@ public final class JackHost {
             }, shared)
         jack_set_port_registration_callback(
             client,
-            { _, isThere, context in
-                if isThere == 0 { return }
+            { _, _, context in
                 let shared = context!.assumingMemoryBound(to: JackShared.self)
                 ch_store(&shared.pointee.portsChanged, 1)
                 cr_semaphore_post(shared.pointee.wake)
@@ -454,6 +453,7 @@ public final class JackHost {
             if ch_load(&shared.pointee.portsChanged) != 0 {
                 ch_store(&shared.pointee.portsChanged, 0)
                 ports.connectPartners(graph)
+                ports.reconnect(graph)
                 options.names?.update(session)
             }
             if options.waitsForServer { ports.remember(graph) }

@@ -10,13 +10,17 @@ extension JackPorts {
     struct Change {
         var first: OpaquePointer?
         var second: OpaquePointer?
+        var names: (first: String, second: String)
         var isConnected: Bool
     }
 
     /// Called on JACK's notification thread.
     func note(_ first: jack_port_id_t, _ second: jack_port_id_t, _ isConnected: Bool) {
+        let ports = (jack_port_by_id(client, first), jack_port_by_id(client, second))
+        // A port that goes still has its name now.
+        func name(_ port: OpaquePointer?) -> String { port.flatMap { jack_port_name($0) }.map { String(cString: $0) } ?? "" }
         let change = Change(
-            first: jack_port_by_id(client, first), second: jack_port_by_id(client, second), isConnected: isConnected)
+            first: ports.0, second: ports.1, names: (name(ports.0), name(ports.1)), isConnected: isConnected)
         cr_mutex_lock(lock)
         changes.append(change)
         cr_mutex_unlock(lock)
@@ -28,6 +32,7 @@ extension JackPorts {
         let taken = changes
         changes = []
         cr_mutex_unlock(lock)
+        judgeParted()
         if taken.isEmpty && seenPlan == graph.planSerial { return }
         seenPlan = graph.planSerial
         var isChanged = false
@@ -38,8 +43,12 @@ extension JackPorts {
                 let ends = [change.first, change.second].map { $0.flatMap { byPort[$0] } }
                 switch (ends[0], ends[1]) {
                 case (let a?, let b?): if followOwn(a, b, change.isConnected, graph) { isChanged = true }
-                case (let end?, nil): if followOther(end, change.second, change.isConnected, graph) { isChanged = true }
-                case (nil, let end?): if followOther(end, change.first, change.isConnected, graph) { isChanged = true }
+                case (let end?, nil):
+                    keepInMind(end, change.names.second, change.isConnected)
+                    if followOther(end, change.second, change.isConnected, graph) { isChanged = true }
+                case (nil, let end?):
+                    keepInMind(end, change.names.first, change.isConnected)
+                    if followOther(end, change.first, change.isConnected, graph) { isChanged = true }
                 default: break
                 }
             }
@@ -64,6 +73,42 @@ extension JackPorts {
             return false
         }
         return true
+    }
+
+    /// What is connected is to be so again when a port that goes comes back; what is taken apart while both are there is not. Which of
+    /// the two it was shows a moment later: a port that goes is disconnected first.
+    private func keepInMind(_ end: GraphEnd, _ other: String, _ isConnected: Bool) {
+        if isConnected {
+            wanted[end.name, default: []].insert(other)
+            parted.removeAll { $0.end === end && $0.other == other }
+        } else if wanted[end.name]?.contains(other) ?? false {
+            parted.append((end, other, ch_now()))
+        }
+    }
+
+    /// A tenth of a second.
+    private static let patience: UInt64 = 100_000_000
+
+    private func judgeParted() {
+        let now = ch_now()
+        while let first = parted.first, now &- first.time > JackPorts.patience {
+            parted.removeFirst()
+            if exists(first.other) {
+                wanted[first.end.name]?.remove(first.other)
+            } else {
+                connected.remove("\(first.end.id) \(first.other)")
+            }
+        }
+    }
+
+    /// Connects what was connected before ports went that are there again.
+    func reconnect(_ graph: Graph) {
+        for end in graph.outsideEnds() {
+            guard let jack = end.jack else { continue }
+            for other in wanted[end.name] ?? [] where exists(other) && jack_port_connected_to(jack, other) == 0 {
+                if !parted.contains(where: { $0.end === end && $0.other == other }) { _ = connect(end, other) }
+            }
+        }
     }
 
     /// The same of one of our ports and another client's.

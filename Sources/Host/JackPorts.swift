@@ -6,7 +6,11 @@ final class JackPorts {
     private(set) var client: OpaquePointer
     private let onNotice: ((String) -> Void)?
     /// Pairs that have been connected, so that what somebody took apart by hand stays apart.
-    private var connected: Set<String> = []
+    var connected: Set<String> = []
+    /// By the end's name: who it is connected with, or was when they went.
+    var wanted: [String: Set<String>] = [:]
+    /// What has just been taken apart, and when (ns).
+    var parted: [(end: GraphEnd, other: String, time: UInt64)] = []
     private var latencies = LatencyTable()
     /// By the end's name: who it is connected with now, and who it was before that changed.
     private var remembered: [String: [String]] = [:]
@@ -50,6 +54,7 @@ final class JackPorts {
         connected = []
         shown = []
         seenPlan = -1
+        (wanted, parted) = ([:], [])
         cr_mutex_lock(lock)
         changes = []
         latencies = LatencyTable()
@@ -93,6 +98,14 @@ final class JackPorts {
         if let group = end.port?.alias.split(separator: ":").first { set(metadata + "port-group", String(group)) }
     }
 
+    /// Gives ports that are there already the aliases that their ends have got since.
+    func setAliases(_ graph: Graph) {
+        for end in graph.outsideEnds() {
+            guard let jack = end.jack, end.aliases.count > 1 else { continue }
+            jack_port_set_alias(jack, end.aliases[1])
+        }
+    }
+
     /// What a CV port's owner says of its range.
     func range(of name: String) -> ClosedRange<Float>? {
         guard let port = jack_port_by_name(client, name) else { return nil }
@@ -123,10 +136,12 @@ final class JackPorts {
         guard let jack = end.jack else { return }
         jack_remove_properties(client, jack_port_uuid(jack))
         jack_port_unregister(client, jack)
+        wanted[end.name] = nil
         forget(end)
     }
 
     func detach(_ end: GraphEnd) {
+        wanted[end.name] = nil
         if let jack = end.jack { jack_port_disconnect(client, jack) }
         forget(end)
     }
@@ -204,6 +219,7 @@ final class JackPorts {
     }
 
     func disconnect(_ end: GraphEnd, _ other: String) -> Bool {
+        wanted[end.name]?.remove(other)
         connected.remove("\(end.id) \(other)")
         guard let jack = end.jack, let name = jack_port_name(jack) else { return false }
         return (end.isInput ? jack_disconnect(client, other, name) : jack_disconnect(client, name, other)) == 0

@@ -38,7 +38,8 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
     takePlan(process)
     let plan = process.pointee.plan
     fetchBuffers(plan, frames)
-    if isOpen && ch_load(&process.pointee.isResting) == 0 {
+    let isResting = ch_load(&process.pointee.isResting) != 0
+    if isOpen && !(isResting && process.pointee.loudness <= 0) {
         followFreewheel(process)
         followTransport(process)
         var from: UInt32 = 0
@@ -47,6 +48,7 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
             readInputs(process, plan, from, count)
             processBlock(process, count)
             writeOutputs(process, plan, from, count)
+            if isResting || process.pointee.loudness < 1 { followLoudness(process, plan, from, count, isResting) }
             from += count
             if process.pointee.transport.rolling { process.pointee.transport.frame += Int64(count) }
         }
@@ -151,6 +153,24 @@ private func writeOutputs(
             process.pointee.meter.lostEvents += UInt64(lost)
         }
     }
+}
+
+/// Fades all outputs on the way to rest and back.
+@_noAllocation @_noLocks
+private func followLoudness(
+    _ process: UnsafeMutablePointer<Process>, _ plan: UnsafeMutablePointer<ProcessPlan>, _ from: UInt32, _ count: UInt32,
+    _ isResting: Bool
+) {
+    let frames = ch_load(&process.pointee.bypassFrames)
+    let pace = (isResting ? -1 : 1) / Float(max(frames, 1))
+    let began = process.pointee.loudness
+    for i in 0..<plan.pointee.outputCount {
+        let output = plan.pointee.outputs + i
+        guard output.pointee.kind != .midi, let buffer = output.pointee.jackBuffer else { continue }
+        let samples = (buffer + Int(from) * 4).assumingMemoryBound(to: Float.self)
+        for frame in 0..<Int(count) { samples[frame] *= min(max(began + pace * Float(frame), 0), 1) }
+    }
+    process.pointee.loudness = min(max(began + pace * Float(count), 0), 1)
 }
 
 @_noAllocation @_noLocks

@@ -66,6 +66,8 @@ struct Process {
     // What is counted
     var meter = ProcessMeter()
 
+    /// How loud the outputs are while they come to rest, or come back, 0 to 1.
+    var loudness: Float = 1
     // JACK, when it runs us
     var jack: OpaquePointer?
 
