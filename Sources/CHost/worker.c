@@ -55,7 +55,9 @@ LV2_Worker_Status ch_worker_schedule_now(LV2_Worker_Schedule_Handle handle, uint
     ch_worker* worker = handle;
     if (!worker->interface || !worker->interface->work) return LV2_WORKER_ERR_UNKNOWN;
     cr_mutex_lock(worker->lock);
+    const ch_suspect before = ch_enter(worker->plugin, ch_place_work);
     const LV2_Worker_Status status = worker->interface->work(worker->handle, respond_directly, worker, size, data);
+    ch_leave(before);
     cr_mutex_unlock(worker->lock);
     return status;
 }
@@ -73,20 +75,24 @@ LV2_Worker_Status ch_worker_schedule(LV2_Worker_Schedule_Handle handle, uint32_t
 
 void ch_worker_main(void* context) {
     ch_worker* worker = context;
+    ch_guard_enter_thread();
     for (;;) {
         cr_semaphore_wait(worker->wake);
-        if (ch_load(&worker->stopping)) return;
+        if (ch_load(&worker->stopping)) break;
         ch_message message;
         while (ch_ring_peek(worker->requests, &message)) {
             ch_ring_copy(worker->requests, 0, worker->request_body, message.size);
             ch_ring_drop(worker->requests, message);
             cr_mutex_lock(worker->lock);
             if (worker->interface && worker->interface->work) {
+                const ch_suspect before = ch_enter(worker->plugin, ch_place_work);
                 worker->interface->work(worker->handle, respond, worker, message.size, worker->request_body);
+                ch_leave(before);
             }
             cr_mutex_unlock(worker->lock);
         }
     }
+    ch_guard_leave_thread();
 }
 
 void ch_worker_stop(ch_worker* worker) {

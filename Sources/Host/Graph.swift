@@ -24,6 +24,10 @@ public final class Graph {
     /// Whether JACK is to know every port of every plugin; and those ends that nothing is connected with.
     var offersPorts = false { didSet { if offersPorts != oldValue { changed() } } }
     var offered: [GraphEnd] = []
+    /// Plugins of the patch that could not be loaded, where that was no reason to give up.
+    var absent: [AbsentPlugin] = []
+    /// Whether a patch may go on without a plugin that has failed so; nil: never.
+    var mayLack: ((PluginSetup, HostError) -> Bool)?
     /// What MIDI moves.
     var mappings: [GraphMapping] = []
     /// What CV moves.
@@ -119,11 +123,16 @@ public final class Graph {
 
     /// Loads a patch.
     ///
+    /// - Parameter mayLack: whether to go on without a plugin that failed so (`absent`).
     /// - Throws: `HostError` for the first thing in it that cannot be had as asked.
-    public convenience init(world: World, patch: Patch, settings: ProcessSettings) throws {
+    public convenience init(
+        world: World, patch: Patch, settings: ProcessSettings, mayLack: ((PluginSetup, HostError) -> Bool)? = nil
+    ) throws {
         guard !patch.plugins.isEmpty else { throw HostError.usage("no plugin given") }
         try self.init(world: world, settings: settings)
+        self.mayLack = mayLack
         try load(patch)
+        self.mayLack = nil
     }
 
     deinit {
@@ -134,6 +143,8 @@ public final class Graph {
         process.deallocate()
     }
 
+    /// Whether the plugins stand in a row.
+    var isRow: Bool { wiring.isRow }
     public var instances: [PluginInstance] { nodes.map(\.instance) }
     /// The ways into the graph and out of it.
     public var inputs: [GraphEnd] { wiring.inputs }
@@ -264,20 +275,30 @@ public final class Graph {
 
     /// Loads a patch into an empty graph.
     func load(_ patch: Patch) throws {
-        for setup in patch.plugins {
-            if let name = setup.name, node(named: name) != nil { throw HostError.usage("two plugins are called '\(name)'") }
-            nodes.append(try makeNode(setup, named: setup.name ?? unusedName(setup)))
+        var missing: [AbsentPlugin] = []
+        for (place, setup) in patch.plugins.enumerated() {
+            let name = setup.name ?? unusedName(setup, missing.map(\.name))
+            if node(named: name) != nil { throw HostError.usage("two plugins are called '\(name)'") }
+            do { nodes.append(try makeNode(setup, named: name)) } catch let error as HostError where mayLack?(setup, error) == true {
+                missing.append(AbsentPlugin(setup, name: name, place: place, cause: error))
+            }
         }
-        try wire(patch.connections)
-        for mapping in patch.mappings { try map(mapping) }
-        for mapping in patch.cvMappings { try mapCV(mapping) }
+        // One that plays nothing is of no use to anybody.
+        if nodes.isEmpty, let first = missing.first { throw first.cause }
+        absent = missing
+        let names = Set(nodes.map(\.name) + missing.map(\.name))
+        func isPlugins(_ port: String) -> Bool { port.firstIndex(of: ":").map { names.contains(String(port[..<$0])) } ?? false }
+        let isRow = patch.isRow ?? !patch.connections.contains { isPlugins($0.from) || isPlugins($0.to) }
+        try wire(missing.reduce(patch.connections) { $1.take($0) }, isRow: isRow)
+        for mapping in missing.reduce(patch.mappings, { $1.take($0) }) { try map(mapping) }
+        for mapping in missing.reduce(patch.cvMappings, { $1.take($0) }) { try mapCV(mapping) }
         fadeSeconds = patch.fade.map { Double($0) / 1000 } ?? usualTimes.fade
         tailSeconds = patch.tail.map(Double.init) ?? usualTimes.tail
         isStale = true
         installIfStale()
         if !isRunning, let failure { throw failure }
-        for (node, setup) in zip(nodes, patch.plugins) {
-            for setting in setup.settings { try set(setting, of: node, folder: setup.folder) }
+        for node in nodes {
+            for setting in node.setup.settings { try set(setting, of: node, folder: node.setup.folder) }
         }
     }
 
@@ -363,10 +384,10 @@ public final class Graph {
     }
 
     /// The last part of the URI, or that with a number.
-    private func unusedName(_ setup: PluginSetup) -> String {
+    private func unusedName(_ setup: PluginSetup, _ more: [String] = []) -> String {
         let last = setup.uri.split(whereSeparator: { "/#:".contains($0) }).last.map(String.init) ?? "plugin"
         let base = String(last.map { $0.isLetter || $0.isNumber || "_-.".contains($0) ? $0 : "_" })
-        return unused(base, nodes.map(\.name))
+        return unused(base, nodes.map(\.name) + absent.map(\.name) + more)
     }
 
     func newID() -> UInt32 {

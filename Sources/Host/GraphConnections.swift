@@ -14,8 +14,10 @@ extension Graph {
     }
 
     /// Wires up the plugins as a patch says: as a row if no connection names a plugin.
-    func wire(_ connections: [PatchConnection]) throws {
-        let isRow = !connections.contains { isPlugin($0.from) || isPlugin($0.to) }
+    ///
+    /// - Parameter isRow: nil: as the connections say.
+    func wire(_ connections: [PatchConnection], isRow: Bool? = nil) throws {
+        let isRow = isRow ?? !connections.contains { isPlugin($0.from) || isPlugin($0.to) }
         wiring = try isRow ? rowWiring() : GraphWiring()
         // Ends before their partners.
         func isPartner(_ connection: PatchConnection) -> Bool {

@@ -62,7 +62,7 @@ public final class GraphNode {
         filter = try memory.copy([ch_midi_filter(channels: 0xFFFF, lowest_key: 0, highest_key: 127, transpose: 0)])
         process = try memory.copy([
             ProcessNode(
-                id: id, plugin: ch_plugin_of(instance.lilvInstance), worker: instance.features.worker, values: instance.values,
+                id: id, suspect: try memory.copy(Array("\(setup.uri)\t\(name)".utf8CString)), plugin: ch_plugin_of(instance.lilvInstance), worker: instance.features.worker, values: instance.values,
                 atomInputs: memory.copy([]), atomOutputs: memory.copy([]), controlMeters: memory.copy([]))
         ])
         try connectPorts(settings, UnsafePointer(world.urids.known))
@@ -180,6 +180,10 @@ public final class GraphNode {
     /// Muted for what it gave (`ProcessFault`), until it is loaded anew.
     public var isMuted: Bool { ch_load(&process.pointee.fault) != 0 }
 
+    /// Bypasses the plugin by the host's own means, whatever it has itself: it is not run at all any more.
+    func standAside() { ch_store(&process.pointee.bypassRequest, 1) }
+    var standsAside: Bool { ch_load(&process.pointee.bypassRequest) != 0 }
+
     /// For a plugin that starts bypassed: without a fade.
     func settleBypass() { process.pointee.bypassed = ch_load(&process.pointee.bypassRequest) != 0 ? 1 : 0 }
 
@@ -206,7 +210,9 @@ public final class GraphNode {
     /// Asks the plugin for its latency before the graph sees it: it says so when it has run, and an empty block moves nothing.
     /// It must be active, and not planned.
     func askLatency(_ urids: UnsafePointer<ch_urids>) {
-        guard let value = process.pointee.latencyValue else { return }
+        guard let value = process.pointee.latencyValue, !standsAside else { return }
+        let before = ch_enter(process.pointee.suspect, Int32(ch_place_load))
+        defer { ch_leave(before) }
         for i in 0..<process.pointee.atomInputCount { ch_sequence_clear(process.pointee.atomInputs[i].sequence, urids) }
         for i in 0..<process.pointee.atomOutputCount {
             ch_sequence_offer(process.pointee.atomOutputs[i].sequence, process.pointee.atomOutputs[i].capacity, urids)

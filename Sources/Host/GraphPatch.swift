@@ -12,25 +12,56 @@ extension Graph {
     ///   - metadata: name, comment, transport and programs are taken over from this one.
     /// - Throws: `HostError` if a state cannot be written.
     package func patch(for path: String, like metadata: Patch? = nil, copiesFiles: Bool = false) throws -> Patch {
-        let file = URL(fileURLWithPath: path).standardizedFileURL
-        let folder = file.deletingLastPathComponent().path
-        let states = file.deletingPathExtension().lastPathComponent + ".state"
+        let files = PatchFiles(path)
+        return try describe(for: path, like: metadata) { node, place in
+            try node.instance.saveState(to: files.states + "/" + place, copiesFiles: copiesFiles)
+            return true
+        }
+    }
+
+    /// Saves what plays now as a patch, with its plugins' states: all of it or nothing.
+    ///
+    /// - Throws: `HostError`; then the patch that was there is as it was, with its states.
+    @discardableResult
+    package func save(patchFile path: String, like metadata: Patch? = nil, copiesFiles: Bool = false) throws -> Patch {
+        try PatchFiles(path).save { folder, files in
+            try describe(for: path, like: metadata) { node, place in
+                try AtomicSave.makeFolder(folder + "/" + place)
+                try node.instance.writeState(to: folder + "/" + place, before: files.states, copiesFiles: copiesFiles)
+                return true
+            }
+        }
+    }
+
+    /// What plays now, as a patch.
+    ///
+    /// - Parameter saveState: saves a plugin's state under this name in the folder of states; false: it has none saved, and the preset that
+    ///   was applied last stands in for it.
+    func describe(
+        for path: String, like metadata: Patch?, saveState: (GraphNode, _ place: String) throws -> Bool
+    ) rethrows -> Patch {
+        let files = PatchFiles(path)
         var patch = Patch(plugins: [])
         patch.name = metadata?.name
         patch.comment = metadata?.comment
         patch.author = metadata?.author
         patch.transport = metadata?.transport
-        patch.programs = metadata?.programs ?? []
-        patch.folder = folder
+        patch.programs = (metadata?.programs ?? []).map { files.moved($0, from: metadata?.folder) }
+        patch.folder = files.folder
+        patch.isRow = wiring.isRow
+        var taken: Set<String> = []
         for node in nodes {
-            var setup = PluginSetup(uri: node.description.uri, name: node.name, folder: folder)
+            var setup = PluginSetup(uri: node.description.uri, name: node.name, folder: files.folder)
             setup.midi = node.setup.midi
             setup.isBypassed = node.isBypassed && node.enabledPort == nil
             if node.keepsState {
-                // A name may be anything; a folder's may not.
-                let place = states + "/" + String(node.name.map { $0.isLetter || $0.isNumber || "_-".contains($0) ? $0 : "_" })
-                try node.instance.saveState(to: folder + "/" + place, copiesFiles: copiesFiles)
-                setup.preset = place
+                let place = PatchFiles.place(of: node.name, &taken)
+                if try saveState(node, place) {
+                    setup.preset = files.stateName + "/" + place
+                } else {
+                    setup.preset = node.setup.preset
+                    setup.folder = node.setup.folder
+                }
             }
             for port in node.description.ports where port.isInput && port.kind == .control && !port.isHostDriven {
                 let value = ch_load_float(node.instance.values + port.index)
@@ -45,6 +76,7 @@ extension Graph {
         patch.cvMappings = cvMappings.map(\.description)
         if fadeSeconds != Graph.usualFade { patch.fade = Float(fadeSeconds * 1000) }
         if tailSeconds != 0 { patch.tail = Float(tailSeconds) }
+        for one in absent { one.takePlace(in: &patch, files) }
         return patch
     }
 
@@ -53,7 +85,7 @@ extension Graph {
     ///
     /// - Throws: `HostError`; then nothing has changed.
     package func change(to patch: Patch) throws {
-        let (oldNodes, oldWiring, oldMappings) = (nodes, wiring, mappings)
+        let (oldNodes, oldWiring, oldMappings, oldAbsent) = (nodes, wiring, mappings, absent)
         let (oldCVMappings, oldLevels, oldTimes) = (cvMappings, levels, (fadeSeconds, tailSeconds))
         let oldEnds = outsideEnds().map { (end: $0, partners: $0.partners, port: $0.port, aliases: $0.aliases) }
         let oldOffers = offered
@@ -68,7 +100,7 @@ extension Graph {
             try load(patch)
             fresh = nodes
         } catch {
-            (nodes, wiring, mappings) = (oldNodes, oldWiring, oldMappings)
+            (nodes, wiring, mappings, absent) = (oldNodes, oldWiring, oldMappings, oldAbsent)
             (cvMappings, levels, (fadeSeconds, tailSeconds)) = (oldCVMappings, oldLevels, oldTimes)
             offered = oldOffers
             for (end, partners, port, aliases) in oldEnds { (end.partners, end.port, end.aliases) = (partners, port, aliases) }

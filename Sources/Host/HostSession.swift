@@ -36,6 +36,11 @@ public final class HostSession {
     public var reachesAnywhere = false
     var loadDepth = 0
     private var lastLoadTime: UInt64 = 0
+    private var lastBundleLook: UInt64 = 0
+    /// Plugins, by name, whose bundles have been removed.
+    private var goneBundles: Set<String> = []
+    /// Keeps what plays for the case of a crash.
+    weak var autosave: Autosave?
     private var numbers: [Int: String] = [:]
     /// The transport as it was last told: rolling, beats in a bar, tempo.
     var toldTransport: (Bool, Float, Float)?
@@ -90,6 +95,57 @@ public final class HostSession {
         tellControllers()
     }
 
+    /// The plugins' names by number.
+    var instances: [Int: String] { numbers.filter { graph.node(named: $0.value) != nil } }
+
+    /// Brings back what was kept of a host that is gone, beside its patch.
+    func restore(_ kept: Autosave.Contents) {
+        numbers = kept.instances.filter { graph.node(named: $0.value) != nil }
+        // Whoever has no number yet.
+        var free = 0
+        for node in graph.nodes where !numbers.values.contains(node.name) {
+            while numbers[free] != nil { free += 1 }
+            numbers[free] = node.name
+        }
+        snapshots = kept.snapshots
+        for node in graph.nodes {
+            if kept.inactive.contains(node.name) { graph.setActive(node, false) }
+            if kept.bypassed.contains(node.name) { node.standAside() }
+        }
+    }
+
+    /// Does with the plugins what their faults ask for, and says so.
+    func quarantine(_ faults: [PluginFault], _ autosave: Autosave?) {
+        for fault in faults {
+            guard let node = graph.nodes.first(where: { $0.name == fault.name && $0.description.uri == fault.uri })
+                ?? graph.nodes.first(where: { $0.description.uri == fault.uri && fault.name.isEmpty && !$0.standsAside })
+            else { continue }
+            if fault.place == .state {
+                if autosave?.unsavable.insert(fault.uri).inserted == true {
+                    onNotice?("\(node.name) (\(node.description.name)) is not asked for its state any more, except by 'patch_save'")
+                }
+            } else if !node.standsAside || fault == faults.last {
+                node.standAside()
+                onNotice?("\(node.name) (\(node.description.name)) starts bypassed: 'bypass \(number(of: node)) 0' takes it up again")
+            }
+        }
+    }
+
+    /// Says which plugins' bundles are gone; every few seconds.
+    func lookForBundles() {
+        let now = ch_now()
+        guard now &- lastBundleLook > 2_000_000_000 else { return }
+        lastBundleLook = now
+        for node in graph.nodes {
+            let isThere = access(node.description.binaryPath, F_OK) == 0
+            if isThere { goneBundles.remove(node.name) } else if goneBundles.insert(node.name).inserted {
+                onNotice?(
+                    "\(node.name) (\(node.description.name)): its bundle \(node.description.bundlePath) has been removed: it plays on, and "
+                        + "can be saved; once this host has ended it cannot be loaded any more")
+            }
+        }
+    }
+
     /// Puts another patch in the place of what plays.
     func load(patchFile path: String) throws {
         let fresh: Patch
@@ -121,8 +177,7 @@ public final class HostSession {
 
     func save(patchFile path: String, copiesFiles: Bool = false) throws {
         do {
-            let made = try graph.patch(for: path, like: patch, copiesFiles: copiesFiles)
-            try made.write(to: path)
+            try graph.save(patchFile: path, like: patch, copiesFiles: copiesFiles)
         } catch { throw RemoteFailure(error, otherwise: .invalidOperation) }
     }
 
@@ -403,6 +458,8 @@ public final class HostSession {
         tellLevels()
         tellTransport()
         feedback.flush()
+        lookForBundles()
+        autosave?.turn(self)
     }
 
     static func compare(_ value: Float, _ comparison: String, _ threshold: Float) -> Bool {
@@ -500,6 +557,9 @@ public final class HostSession {
             onNotice?("\(name) gives what is no number: it is muted; 'revive \(number)' loads it anew")
         case ProcessFault.runaway:
             onNotice?("\(name) is louder than +40 dBFS: it is muted; 'revive \(number)' loads it anew")
+        case ProcessFault.badEvents:
+            onNotice?("\(name) sends events that cannot be read, or more than there is room for: they are lost")
+            return
         default:
             onNotice?("\(name) takes longer than a period lasts: it is bypassed; 'bypass \(number) 0' takes it up again")
         }
@@ -507,6 +567,7 @@ public final class HostSession {
     }
 
     func told(_ change: ParameterChange) {
+        autosave?.tell()
         feedback.tell(.patch, "patch_set \(number(ofPlugin: change.plugin)) \(change.uri)", "\(change.type) \(change.value)")
     }
 }

@@ -1,7 +1,7 @@
 import CHost
 
 /// All controls as they stood at one moment.
-struct HostSnapshot {
+struct HostSnapshot: Codable, Equatable {
     /// By plugin's name and control's symbol.
     var values: [String: [String: Float]] = [:]
 

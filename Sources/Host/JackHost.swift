@@ -49,6 +49,14 @@ public final class JackHost {
         public var overrunLimit = 8
         /// Whether `monitor` may connect with other machines.
         public var reachesAnywhere = false
+        /// Keeps what plays for the case of a crash; nil: nothing is.
+        public var autosave: Autosave?
+        /// What was kept of a host that is gone: the patch is its patch, and this the rest.
+        public var found: Autosave.Found?
+        /// What plugins did that ended it; they are treated accordingly.
+        public var faults: [PluginFault] = []
+        /// Seconds that a period may last before the plugin in it counts as hung; 0: for ever.
+        public var hangLimit = 2.0
 
         public init() {}
     }
@@ -83,6 +91,7 @@ public final class JackHost {
     private let timebase: UnsafeMutablePointer<ch_timebase>
     private var isActive = false
     private var isClosed = false
+    private var watchdog: Watchdog?
 
     /// Connects to a running server (none is ever started), loads the patch at its rate and block length, and registers ports.
     ///
@@ -96,14 +105,17 @@ public final class JackHost {
         timebase.initialize(to: ch_timebase())
         ch_memory_give_back()
         // A plugin that is not there is told of whether or not a server is.
-        for setup in patch.plugins { _ = try world.plugin(setup.uri) }
+        if options.found == nil { for setup in patch.plugins { _ = try world.plugin(setup.uri) } }
+        for fault in options.faults where fault.place == .load { world.refused[fault.uri] = fault.text }
         client = try JackHost.waitForServer(options)
         do {
             // Under command it may begin empty.
             graph =
                 options.commands != nil && patch.plugins.isEmpty
                 ? try Graph(world: world, settings: JackHost.settings(of: client))
-                : try Graph(world: world, patch: patch, settings: JackHost.settings(of: client))
+                : try Graph(
+                    world: world, patch: patch, settings: JackHost.settings(of: client),
+                    mayLack: { JackHost.mayLack($0, $1, options) })
         } catch {
             jack_client_close(client)
             timebase.deallocate()
@@ -115,6 +127,9 @@ public final class JackHost {
         session = HostSession(graph: graph, world: world)
         session.jack = self
         session.use(patch)
+        session.onNotice = options.onNotice
+        if let found = options.found { session.restore(found.contents) }
+        session.quarantine(options.faults, options.autosave)
         do { try prepare(patch) } catch {
             jack_client_close(client)
             isClosed = true
@@ -130,10 +145,30 @@ public final class JackHost {
         timebase.deallocate()
     }
 
+    /// Plugins that do not load are no reason to give up: the others play. One that is not even known is, since nobody means that; but
+    /// not when it was there before.
+    private static func mayLack(_ setup: PluginSetup, _ error: HostError, _ options: Options) -> Bool {
+        switch error {
+        case .cannotInstantiate, .outOfMemory: break
+        default: if options.found == nil { return false }
+        }
+        options.onNotice?("going on without \(setup.name ?? setup.uri): \(error)")
+        return true
+    }
+
     static func open(_ options: Options) throws -> OpaquePointer {
         ch_jack_be_quiet()
         var status = jack_status_t(0)
-        if let client = ch_jack_open(options.name, options.server, &status) { return client }
+        var attempts = 0
+        while let client = ch_jack_open(options.name, options.server, &status) {
+            // A program that has just started itself again may find its former self there for a moment.
+            attempts += 1
+            guard CrashGuard.restarts > 0, attempts < 20, String(cString: jack_get_client_name(client)) != options.name else {
+                return client
+            }
+            jack_client_close(client)
+            cr_sleep(100_000_000)
+        }
         let cause: String
         if status.rawValue & JackServerFailed.rawValue != 0 {
             cause = "none answers"
@@ -240,7 +275,7 @@ public final class JackHost {
 
     private func prepareSession() {
         session.reachesAnywhere = options.reachesAnywhere
-        session.onNotice = options.onNotice
+        graph.onFailure = { [onNotice = options.onNotice] in onNotice?("what has changed cannot be heard: \($0)") }
         if let remote = options.remote { session.feedback.send = { [unowned remote] in remote.broadcast($0) } }
         events.onTold = { [unowned session] in session.told($0) }
         events.onFault = { [unowned session] in session.failed($0, $1) }
@@ -250,7 +285,10 @@ public final class JackHost {
     }
 
     private func setCallbacks() {
-        jack_set_thread_init_callback(client, { _ in ch_log_enter_process() }, nil)
+        jack_set_thread_init_callback(client, { _ in
+                ch_log_enter_process()
+                ch_guard_enter_thread()
+            }, nil)
         jack_set_process_callback(
             client,
             { frames, context in
@@ -354,10 +392,20 @@ public final class JackHost {
             connectPorts()
             options.names?.update(session)
             takeTimebase()
+            if let found = options.found { ports.connect(found.contents.connections, in: graph) }
+            startGuards()
             if startsTransport { jack_transport_start(client) }
             (end, failure) = loop()
         }
+        if let autosave = options.autosave {
+            var last: Int32 = 0
+            let isHangup = ch_signals_count(&last) > 0 && last == SIGHUP
+            // Somebody who ends it means that; a server that goes, or a terminal, does not.
+            autosave.end(session, isClean: (end == "quit" || end == "end" || end == "signal") && !isHangup)
+        }
+        ch_guard_end()
         shutDown(isServerGone: end == "server")
+        watchdog?.stop()
         events.drain(graph)
         var report = graph.report(events)
         graph.addLoad(to: &report)
@@ -419,12 +467,15 @@ public final class JackHost {
     var load: Float { jack_cpu_load(client) }
     var xruns: Int { Int(ch_load(&shared.pointee.xruns)) }
 
+    var isServerGone: Bool { ch_load(&shared.pointee.isShutDown) != 0 }
+
     var clientName: String { String(cString: jack_get_client_name(client)) }
 
     private func loop() -> (String, HostError?) {
         let process = graph.process
         while true {
             _ = cr_semaphore_wait_for(shared.pointee.wake, options.commands == nil ? 50_000_000 : 20_000_000)
+            if watchdog?.hasHung == true { rescue() }
             if ch_load(&shared.pointee.isShutDown) != 0 {
                 guard options.waitsForServer else {
                     return ("server", .server("the JACK server has gone away: start it again, then continuo"))
@@ -463,6 +514,26 @@ public final class JackHost {
         }
     }
 
+    private func startGuards() {
+        if options.hangLimit > 0 {
+            let priority = Int(jack_client_real_time_priority(client))
+            watchdog = Watchdog(graph.process, limit: options.hangLimit, wake: shared.pointee.wake)
+            watchdog?.start(priority: priority > 0 ? priority + 1 : 0)
+        }
+        guard let autosave = options.autosave else { return }
+        session.autosave = autosave
+        if options.found != nil || !options.faults.isEmpty { autosave.takeOver(session) } else { autosave.begin(session) }
+    }
+
+    /// A plugin hangs in the process thread: what can be saved is saved. Does not return.
+    private func rescue() -> Never {
+        let node = watchdog!.hungNode.flatMap { graph.node(id: $0) }
+        options.onNotice?("\(node.map { "\($0.name) (\($0.description.name))" } ?? "the period") does not come to an end")
+        try? recorder?.finish()
+        options.autosave?.keep(session, except: node, isLast: true)
+        watchdog!.finish()
+    }
+
     /// Does the commands that have come; whether there were any.
     private func executeCommands() -> Bool {
         let requests = options.commands?.takeAll() ?? []
@@ -498,6 +569,8 @@ public final class JackHost {
         isClosed = true
         isActive = false
         graph.process.pointee.jack = nil
+        // Whatever period there was has ended with the client.
+        (graph.process.pointee.callback, graph.process.pointee.running) = (0, nil)
         graph.forgetPorts()
         graph.setRunning(false)
     }

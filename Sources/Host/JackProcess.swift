@@ -22,6 +22,7 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
     let began = ch_now()
     let denormals = cr_flush_denormals()
     let process = shared.pointee.process
+    ch_store(&process.pointee.callback, process.pointee.callback &+ 1)
     // The gate first: who opens it has left the plan that belongs to it before.
     let isOpen = ch_load(&process.pointee.gate) == ProcessGate.open
     if ch_load_pointer(&process.pointee.pendingPlan) != nil {
@@ -58,6 +59,7 @@ func jackProcess(_ shared: UnsafeMutablePointer<JackShared>, _ frames: UInt32) {
     }
     cr_restore_denormals(denormals)
     countLoad(process, ch_now() &- began, frames)
+    ch_store(&process.pointee.callback, process.pointee.callback &+ 1)
 }
 
 @_noAllocation @_noLocks

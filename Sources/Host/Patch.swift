@@ -19,6 +19,8 @@ public struct Patch: Sendable, Equatable {
     public var fade: Float?
     /// Seconds for which what has been replaced or bypassed may go on sounding, 0 to 3600; nil: as the host has it.
     public var tail: Float?
+    /// Whether the plugins stand in a row; nil: as the connections have it. Not part of the text.
+    var isRow: Bool?
 
     public init(
         name: String? = nil, comment: String? = nil, plugins: [PluginSetup], connections: [PatchConnection] = []
@@ -38,6 +40,7 @@ public struct Patch: Sendable, Equatable {
     ///
     /// - Throws: `HostError.patch` with file, line and cause.
     public init(reading path: String) throws {
+        PatchFiles.finishInterruptedSave(of: path)
         let text: String
         do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
             let exists = FileManager.default.fileExists(atPath: path)

@@ -127,8 +127,6 @@ extension Patch {
     ///
     /// - Throws: `HostError.file`.
     public func write(to path: String) throws {
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw HostError.file(path: path, cause: error.localizedDescription)
-        }
+        try AtomicSave.write(text, to: path)
     }
 }

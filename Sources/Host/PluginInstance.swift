@@ -13,6 +13,8 @@ public final class PluginInstance {
     let features: HostFeatures
     let world: World
     private let settings: ProcessSettings
+    /// As `ch_suspect` has it, without a name in the graph.
+    let suspect: UnsafeMutablePointer<CChar>
     private var workerThread: OpaquePointer?
     private var isActive = false
 
@@ -30,11 +32,17 @@ public final class PluginInstance {
         self.world = world
         self.settings = settings
         try PluginInstance.check(description, settings)
+        if let cause = world.refused[uri] { throw HostError.cannotInstantiate(plugin: description.name, cause: cause) }
+        try world.probe?.check(description, settings)
+        let suspect = strdup(uri + "\t")!
+        self.suspect = suspect
+        let before = ch_enter(suspect, Int32(ch_place_load))
+        defer { ch_leave(before) }
 
         features = HostFeatures(
             plugin: description, settings: settings, sequenceSize: sequenceSize, urids: world.urids, events: events)
         // Held while lilv opens it too: so it is opened once, and what is wrong with it is found out before lilv complains.
-        let library = try PluginInstance.openLibrary(description)
+        let library = try PluginInstance.openLibrary(description, wasLoaded: world.loaded.contains(uri))
         defer { dlclose(library) }
         guard let instance = lilv_plugin_instantiate(lilvPlugin, settings.sampleRate, features.forInstance) else {
             throw HostError.cannotInstantiate(
@@ -47,18 +55,24 @@ public final class PluginInstance {
             values[port.index] = PluginInstance.initialValue(port, settings)
             ch_plugin_connect(ch_plugin_of(instance), UInt32(port.index), values + port.index)
         }
+        if world.loaded.insert(uri).inserted { ch_guard_know(description.binaryPath, suspect) }
         startWorker(settings)
         restoreDefaultState()
     }
 
     deinit {
+        let before = ch_enter(suspect, Int32(ch_place_load))
         deactivate()
         stopWorker()
         lilv_instance_free(lilvInstance)
+        ch_leave(before)
         values.deallocate()
+        free(suspect)
     }
 
     func activate() {
+        let before = ch_enter(suspect, Int32(ch_place_load))
+        defer { ch_leave(before) }
         if !isActive { ch_instance_activate(lilvInstance) }
         isActive = true
     }
@@ -100,12 +114,14 @@ public final class PluginInstance {
         }
     }
 
-    private static func openLibrary(_ plugin: PluginDescription) throws -> UnsafeMutableRawPointer {
+    /// - Parameter wasLoaded: it has been loaded before, and its library is still there even if its bundle has been removed meanwhile.
+    private static func openLibrary(_ plugin: PluginDescription, wasLoaded: Bool) throws -> UnsafeMutableRawPointer {
         func fail(_ cause: String) -> HostError { .cannotInstantiate(plugin: plugin.name, cause: cause) }
         let path = plugin.binaryPath
         if path.isEmpty { throw fail("its data names no binary") }
-        guard FileManager.default.fileExists(atPath: path) else { throw fail("its binary \(path) does not exist") }
-        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
+        let isThere = FileManager.default.fileExists(atPath: path)
+        guard isThere || wasLoaded else { throw fail("its binary \(path) does not exist") }
+        guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL | (isThere ? 0 : RTLD_NOLOAD)) else {
             throw fail(dlerror().map { String(cString: $0) } ?? "\(path) is no library")
         }
         if dlsym(library, "lv2_descriptor") == nil && dlsym(library, "lv2_lib_descriptor") == nil {
@@ -133,6 +149,7 @@ public final class PluginInstance {
         else { return }
         worker.pointee.interface = data.assumingMemoryBound(to: LV2_Worker_Interface.self)
         worker.pointee.handle = lilv_instance_handle(lilvInstance)
+        worker.pointee.plugin = UnsafePointer(suspect)
         ch_store(&worker.pointee.synchronous, settings.isOffline ? 1 : 0)
         // An ordinary thread: it reads files and builds models, and must never get in the way of audio.
         workerThread = cr_thread_start("lv2-worker", 0, { ch_worker_main($0!.assumingMemoryBound(to: ch_worker.self)) }, worker)

@@ -57,27 +57,30 @@ extension PluginInstance {
         restore(state)
     }
 
-    /// Saves controls and state as a preset bundle that any LV2 host can read. The plugin may be running if it is
+    /// Saves controls and state as a preset bundle that any LV2 host can read, whole or not at all. The plugin may be running if it is
     /// thread-safe there, as LV2 asks.
     ///
     /// - Parameter copiesFiles: has copies of the files that it uses in place of links, which are for this machine alone.
+    /// - Throws: `HostError.file`, `HostError.state`; then what was saved there before is as it was.
     public func saveState(
         to folder: String, file: String = "state.ttl", label: String? = nil, copiesFiles: Bool = false
     ) throws {
-        let folder = URL(fileURLWithPath: folder).standardizedFileURL.path
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw HostError.file(path: folder, cause: error.localizedDescription)
+        let folder = AtomicSave.absolute(folder)
+        // Beside the folder: what is saved there already is never half replaced, and lilv does not mistake files of the same name for
+        // older copies of the new ones.
+        try AtomicSave.replace(folder: folder) { fresh in
+            try writeState(to: fresh, file: file, label: label, before: folder, copiesFiles: copiesFiles)
+            return try entriesToKeep(of: folder, file: file, fresh: fresh)
         }
-        // Beside the folder first: what is saved there already is replaced file by file once everything is written, so that it is never
-        // half of either, and lilv does not mistake files of the same name for older copies of the new ones.
-        var pattern = Array((folder + ".new-XXXXXX").utf8CString)
-        guard mkdtemp(&pattern) != nil else {
-            throw HostError.file(path: folder, cause: String(cString: strerror(errno)))
-        }
-        let fresh = pattern.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
-        defer { try? FileManager.default.removeItem(atPath: fresh) }
+    }
+
+    /// Writes the state into a folder that is about to be put into its place.
+    ///
+    /// - Parameters:
+    ///   - before: the folder in whose place it will be: files in there are taken over, and not linked to.
+    func writeState(
+        to fresh: String, file: String = "state.ttl", label: String? = nil, before folder: String, copiesFiles: Bool = false
+    ) throws {
         guard let state = captureState(folder: fresh) else {
             throw HostError.state(plugin: description.name, cause: "cannot be captured")
         }
@@ -86,22 +89,76 @@ extension PluginInstance {
         // A bundle of several presets keeps the others.
         if file != "state.ttl" { try? FileManager.default.copyItem(atPath: folder + "/manifest.ttl", toPath: fresh + "/manifest.ttl") }
         guard lilv_state_save(world.lilv, world.urids.map, world.urids.unmap, state, nil, fresh, file) == 0 else {
-            throw HostError.state(plugin: description.name, cause: "cannot be written to \(folder)")
+            throw HostError.file(path: folder, cause: PluginInstance.whyNot(fresh) ?? "\(description.name)'s state cannot be written")
         }
+        try checkSaved(fresh, file, for: folder)
         if copiesFiles { try replaceLinks(in: fresh) }
         let written = fresh + "/" + file
         if let text = try? String(contentsOfFile: written, encoding: .utf8), text.contains("\"\"\"") {
-            do { try TurtleQuotes.escapingInner(text).write(toFile: written, atomically: false, encoding: .utf8) } catch {
-                throw HostError.file(path: folder + "/" + file, cause: error.localizedDescription)
+            try AtomicSave.write(TurtleQuotes.escapingInner(text), to: written, isSynced: false)
+        }
+        try AtomicSave.keepFiles(of: fresh, from: [folder, StateFolder.sessions])
+    }
+
+    /// lilv does not say when a disk is full: what it has written is looked at.
+    private func checkSaved(_ fresh: String, _ file: String, for folder: String) throws {
+        func fail(_ name: String) -> HostError {
+            .file(path: folder + "/" + name, cause: PluginInstance.whyNot(fresh) ?? "it could not be written whole")
+        }
+        for name in [file, "manifest.ttl"] {
+            guard let text = FileManager.default.contents(atPath: fresh + "/" + name), TurtleText.isComplete([UInt8](text)) else {
+                throw fail(name)
             }
         }
-        // The descriptions last: they name the other files.
-        let names = ((try? FileManager.default.contentsOfDirectory(atPath: fresh)) ?? []).sorted {
-            ($0.hasSuffix(".ttl") ? 1 : 0, $0) < ($1.hasSuffix(".ttl") ? 1 : 0, $1)
+        // No preset that the manifest named before may be missing now.
+        let manifest = (try? String(contentsOfFile: fresh + "/manifest.ttl", encoding: .utf8)) ?? ""
+        let old = file == "state.ttl" ? "" : (try? String(contentsOfFile: folder + "/manifest.ttl", encoding: .utf8)) ?? ""
+        let wanted = AtomicSave.entries(folder).filter { $0.hasSuffix(".ttl") && old.contains("<\($0)>") } + [file]
+        if wanted.contains(where: { !manifest.contains("<\($0)>") }) { throw fail("manifest.ttl") }
+        // Copies of files that the plugin made are as long as these.
+        guard let scratch = features.scratchFolder else { return }
+        for name in FileManager.default.enumerator(atPath: fresh)?.compactMap({ $0 as? String }) ?? [] {
+            var copy = stat(), made = stat()
+            guard lstat(fresh + "/" + name, &copy) == 0, copy.st_mode & S_IFMT == S_IFREG,
+                lstat(scratch + "/" + name, &made) == 0, made.st_mode & S_IFMT == S_IFREG
+            else { continue }
+            if copy.st_size != made.st_size { throw fail(name) }
         }
-        for name in names where rename(fresh + "/" + name, folder + "/" + name) != 0 {
-            throw HostError.file(path: folder + "/" + name, cause: String(cString: strerror(errno)))
+    }
+
+    /// Why nothing can be written into a folder, by trying; nil: it can.
+    private static func whyNot(_ folder: String) -> String? {
+        let path = folder + "/.continuo-test"
+        let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return String(cString: strerror(errno)) }
+        defer {
+            close(file)
+            unlink(path)
         }
+        let block = [UInt8](repeating: 1, count: 64 << 10)
+        for _ in 0..<4 {
+            let count = write(file, block, block.count)
+            if count < 0 { return String(cString: strerror(errno)) }
+        }
+        return fsync(file) == 0 ? nil : String(cString: strerror(errno))
+    }
+
+    /// Which entries of a folder stay when one of its states is saved anew: all but what was that state's alone.
+    private func entriesToKeep(of folder: String, file: String, fresh: String) throws -> (String) -> Bool {
+        func text(_ name: String) -> String { (try? String(contentsOfFile: folder + "/" + name, encoding: .utf8)) ?? "" }
+        let entries = AtomicSave.entries(folder)
+        let old = text(file)
+        let others = entries.filter { $0.hasSuffix(".ttl") && $0 != "manifest.ttl" && $0 != file }.map(text)
+        for entry in entries where entry != file && entry != "manifest.ttl" && AtomicSave.exists(fresh + "/" + entry) {
+            // lilv has taken a name that is another preset's.
+            guard others.contains(where: { $0.contains("<\(entry)>") }) else { continue }
+            let path = folder + "/" + entry
+            if !FileManager.default.contentsEqual(atPath: path, andPath: fresh + "/" + entry) {
+                throw HostError.file(
+                    path: path, cause: "it belongs to another preset of this bundle: save '\(description.name)' into one of its own")
+            }
+        }
+        return { entry in !old.contains("<\(entry)>") || others.contains { $0.contains("<\(entry)>") } }
     }
 
     private func replaceLinks(in folder: String) throws {
@@ -122,6 +179,8 @@ extension PluginInstance {
     /// The state as it is now; files are copied or linked into `folder`, or named where they are if that is nil.
     func captureState(folder: String?) -> OpaquePointer? {
         features.prepareScratchFolder()
+        let before = ch_enter(suspect, Int32(ch_place_state))
+        defer { ch_leave(before) }
         return lilv_state_new_from_instance(
             lilvPlugin, lilvInstance, world.urids.map, features.scratchFolder, folder, folder, folder,
             { symbol, context, size, type in
@@ -140,6 +199,8 @@ extension PluginInstance {
     }
 
     func restore(_ state: OpaquePointer) {
+        let before = ch_enter(suspect, Int32(ch_place_load))
+        defer { ch_leave(before) }
         lilv_state_restore(
             state, lilvInstance,
             { symbol, context, value, size, type in

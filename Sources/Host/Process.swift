@@ -88,6 +88,10 @@ struct Process {
     var takenPlan: Int32 = 0
     /// … and of the last one whose fades are over.
     var settledPlan: Int32 = 0
+    /// Odd while the process thread is in a period: it counts on at the beginning and the end of each.
+    var callback: Int32 = 0
+    /// The `ProcessNode` that runs, or nil.
+    var running: UnsafeMutableRawPointer?
     /// Counts the changes of plugins' latencies.
     var latencyChanges: Int32 = 0
     /// 1: it plays silence, and the plugins rest.
@@ -271,6 +275,8 @@ enum ProcessFault {
     static let runaway: Int32 = 2
     /// It took longer than a block lasts, too often in a row: it is bypassed.
     static let overrun: Int32 = 3
+    /// It left events that are none, or more than there is room for: these are lost. Told once.
+    static let badEvents: Int32 = 4
 }
 
 /// A control that a CV signal moves.
@@ -381,6 +387,8 @@ enum RecordMessage {
 struct ProcessNode {
     /// Which of the graph's nodes this is: never used twice.
     var id: UInt32
+    /// As `ch_suspect` has it.
+    var suspect: UnsafeMutablePointer<CChar>
     var plugin: ch_plugin
     var worker: UnsafeMutablePointer<ch_worker>?
     /// Control values by port index.
@@ -414,6 +422,8 @@ struct ProcessNode {
     var wasWanted = false
     /// Blocks in a row that took longer than they last.
     var overruns: Int32 = 0
+    /// Whether it has been told that its events are bad.
+    var toldEvents = false
 
     // Between threads (through ch_load and ch_store)
     /// Frames, as the plugin last told.

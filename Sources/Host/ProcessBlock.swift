@@ -186,16 +186,20 @@ private func runPlugin(
     }
     if let freewheel = node.pointee.freewheelValue { freewheel.pointee = process.pointee.isFreewheeling ? 1 : 0 }
 
+    ch_store_pointer(&process.pointee.running, node)
+    let before = ch_enter(node.pointee.suspect, Int32(ch_place_run))
     ch_plugin_run(node.pointee.plugin, frames)
-
     if let worker = node.pointee.worker { ch_worker_deliver(worker) }
+    ch_leave(before)
+    ch_store_pointer(&process.pointee.running, nil)
+
     for i in 0..<node.pointee.atomOutputCount {
-        // A sequence that claims more than its buffer holds is not read at all.
         let output = node.pointee.atomOutputs + i
-        if output.pointee.sequence.pointee.atom.size > output.pointee.capacity - 8 {
-            ch_sequence_clear(output.pointee.sequence, urids)
-            process.pointee.meter.lostEvents += 1
-        }
+        if ch_sequence_mend(output.pointee.sequence, output.pointee.capacity, frames, urids) { continue }
+        process.pointee.meter.lostEvents += 1
+        if node.pointee.toldEvents || !process.pointee.guardsPlugins { continue }
+        node.pointee.toldEvents = true
+        tellFault(process, node, ProcessFault.badEvents)
     }
     let end = ch_now()
     let spent = end &- now
@@ -284,7 +288,7 @@ private func watchLevels(_ plan: UnsafeMutablePointer<ProcessPlan>, _ frames: UI
 private func tellFault(
     _ process: UnsafeMutablePointer<Process>, _ node: UnsafeMutablePointer<ProcessNode>, _ fault: Int32
 ) {
-    if fault != ProcessFault.overrun { ch_store(&node.pointee.fault, fault) }
+    if fault == ProcessFault.notANumber || fault == ProcessFault.runaway { ch_store(&node.pointee.fault, fault) }
     var event = (node.pointee.id, fault)
     if !ch_ring_write(process.pointee.events, ProcessEvent.fault, &event, 8) { process.pointee.meter.lostEvents += 1 }
     cr_semaphore_post(process.pointee.wake)

@@ -472,9 +472,9 @@ extension RemoteCommand {
             name: "save", arguments: ["<file_name>"], summary: "saves the commands so far", example: "save my_setup",
             isQuestion: true
         ) { session, words in
-            do {
-                try (session.history.lines.joined(separator: "\n") + "\n").write(toFile: words[0], atomically: true, encoding: .utf8)
-            } catch { throw RemoteFailure(.invalidOperation, error.localizedDescription) }
+            do { try AtomicSave.write(session.history.lines.joined(separator: "\n") + "\n", to: words[0]) } catch {
+                throw RemoteFailure(error, otherwise: .invalidOperation)
+            }
             return .status(0)
         },
         RemoteCommand(

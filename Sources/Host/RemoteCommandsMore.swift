@@ -207,6 +207,7 @@ extension RemoteCommand {
                             "latency": $0.node.latency, "ports": ports($0.node),
                         ] as [String: Any]
                     },
+                    "absent": graph.absent.map { ["name": $0.name, "uri": $0.setup.uri, "cause": "\($0.cause)"] },
                     "inputs": ends(graph.inputs), "outputs": ends(graph.outputs),
                     "connections": session.connections().map {
                         ["from": $0.from, "to": $0.to, "gain": finite($0.gain)] as [String: Any]

@@ -38,6 +38,8 @@ public final class RemoteServer: @unchecked Sendable {
         var endsMessages = false
         var lastInput: UInt64 = 0
         var isTrusted: Bool
+        /// Has sent nothing yet.
+        var isFresh = true
         /// Goes when its output is sent.
         var isLeaving = false
 
@@ -321,6 +323,13 @@ public final class RemoteServer: @unchecked Sendable {
             return append("resp \(RemoteStatus.invalidOperation.rawValue) too long", to: client)
         }
         let line = String(decoding: message, as: UTF8.self)
+        if client.isFresh && RemoteServer.isFromBrowser(line) {
+            // A web page can have a browser post lines to this port: not one of them is to be done.
+            client.input.removeAll()
+            client.isLeaving = true
+            return append("resp \(RemoteStatus.invalidOperation.rawValue) no HTTP here", to: client)
+        }
+        client.isFresh = false
         if let token = options.token {
             let words = CommandWords.words(line)
             if words.first == "token" {
@@ -342,6 +351,11 @@ public final class RemoteServer: @unchecked Sendable {
             client.waiting -= 1
             append("resp \(RemoteStatus.memoryAllocation.rawValue) too many commands", to: client)
         }
+    }
+
+    private static func isFromBrowser(_ line: String) -> Bool {
+        let words = line.split(whereSeparator: \.isWhitespace)
+        return words.count == 3 && words[2].hasPrefix("HTTP/")
     }
 
     /// Takes as long for every wrong token.

@@ -8,11 +8,15 @@ final class SoundFileWriter {
     private let channelCount: Int
     private var interleaved: [Float] = []
     private(set) var frameCount = 0
+    private let sampleRate: Int
+    /// Those that the header speaks of.
+    private var completeFrames = 0
 
     /// - Throws: `HostError.file` if it cannot be made.
     init(path: String, channelCount: Int, sampleRate: Int) throws {
         self.path = path
         self.channelCount = channelCount
+        self.sampleRate = max(sampleRate, 1)
         var info = SF_INFO()
         info.channels = Int32(channelCount)
         info.samplerate = Int32(sampleRate)
@@ -57,6 +61,11 @@ final class SoundFileWriter {
             throw HostError.file(path: path, cause: file.map { String(cString: sf_strerror($0)) } ?? "already closed")
         }
         frameCount += frames
+        // A file that is never completed, because the program crashes, can be read up to here.
+        if frameCount - completeFrames >= sampleRate {
+            sf_command(file, Int32(SFC_UPDATE_HEADER_NOW), nil, 0)
+            completeFrames = frameCount
+        }
     }
 
     /// Completes the file's header.

@@ -11,6 +11,13 @@ public final class World {
     /// Presets whose data has been read already.
     private var loadedResources: Set<String> = []
 
+    /// Tries plugins out before they are loaded; nil: they are taken as they come.
+    public var probe: PluginProbe?
+    /// Plugins that have been loaded, by URI.
+    var loaded: Set<String> = []
+    /// By URI: plugins that are not to be loaded, and why.
+    var refused: [String: String] = [:]
+
     /// Reads all bundles on LV2_PATH (or lilv's default path). Bundles that cannot be parsed are named on standard error
     /// by lilv and left out.
     ///
@@ -24,6 +31,13 @@ public final class World {
             lilv_node_free(node)
         }
         lilv_world_load_all(lilv)
+    }
+
+    /// Reads one bundle alone.
+    init(bundle: String) {
+        World.prepareForQt()
+        lilv = lilv_world_new()
+        addBundle(bundle)
     }
 
     /// Plugins that are made with Qt start it when they are made, and it ends the process where there is no display: without one it is told

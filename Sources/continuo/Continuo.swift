@@ -23,7 +23,8 @@ struct Continuo: ParsableCommand {
             """,
         version: version,
         groupedSubcommands: [
-            CommandGroup(name: "Live", subcommands: [HostCommand.self, AuditionCommand.self, DoctorCommand.self]),
+            CommandGroup(
+                name: "Live", subcommands: [HostCommand.self, AuditionCommand.self, DoctorCommand.self, TryPluginCommand.self]),
             CommandGroup(name: "File", subcommands: [PlayCommand.self, TransferCommand.self, BassCommand.self, Track.self, Show.self, RenderCommand.self]),
             CommandGroup(name: "Inventory", subcommands: [InfoCommand.self, List.self, PresetsCommand.self, Models.self]),
         ])

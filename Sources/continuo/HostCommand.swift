@@ -65,6 +65,26 @@ struct HostCommand: ParsableCommand {
     @Flag(name: .long, help: "Is JACK's timebase master, unless another client is: tempo and metre are the patch's, or set_bpm's.")
     var timebase = false
 
+    @Option(
+        name: .customLong("hang-limit"),
+        help: "Seconds that a period may last before the plugin in it counts as hung; 0: for ever.")
+    var hangLimit = 2.0
+
+    @Option(
+        name: .long, help: "Seconds after a change until what plays is kept for the case of a crash; 0: it is not.")
+    var autosave = 3.0
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "After a crash: brings back what played, or begins with the patch as it is (without either: unless the patch is newer).")
+    var restore: Bool?
+
+    @Flag(inversion: .prefixedNo, help: "Starts itself again when a plugin crashes or hangs, with the plugin bypassed.")
+    var restart = true
+
+    @Flag(inversion: .prefixedNo, help: "Tries each plugin out in a process of its own before it is loaded for the first time.")
+    var probe = true
+
     @Flag(name: .long, help: "Takes commands from standard input; a terminal's is taken anyway.")
     var console = false
 
@@ -115,13 +135,16 @@ struct HostCommand: ParsableCommand {
             options.offersPorts = ports.map { $0 == "all" } ?? (port != nil && patch.plugins.isEmpty)
             let server = try takeCommands(&options, isEmpty: patch.plugins.isEmpty)
             defer { server?.stop() }
-            let host = try JackHost(world: World(), patch: patch, options: options)
+            options.hangLimit = hangLimit
+            keepForCrash(&options)
+            let host = try load(patch, options)
             server?.start()
             let console = options.commands.flatMap { queue in options.names.map { HostConsole(queue: queue, names: $0) } }
             console?.start()
             defer { console?.stop() }
             if Console.isInteractive { Console.say("\(host.summary); Ctrl-C ends it") }
             let result = try host.run()
+            CrashGuard.disarm()
             if let folder = chain.saveState { try host.saveStates(to: folder) }
             try chain.finish(result.report, result.midi, result.controls)
             if histogram {
@@ -130,6 +153,83 @@ struct HostCommand: ParsableCommand {
             }
             if let failure = result.failure { throw failure }
         }
+    }
+
+    /// Something that ends by itself, and is to fail if it cannot be done: it neither starts again nor goes on where another left off.
+    private var isJob: Bool {
+        chain.seconds != nil || chain.input != nil || chain.recordMIDI != nil || chain.recordControls != nil || chain.saveState != nil
+    }
+
+    /// Prepares for a crash, and looks whether there has been one.
+    private func keepForCrash(_ options: inout JackHost.Options) {
+        if isJob { return CrashGuard.arm(nil, restarts: false) }
+        if autosave > 0 {
+            do {
+                // The same plugins or patch; of a host that starts empty, the same client.
+                let identity = chain.plugins.map {
+                    Patch.isPatch($0) ? URL(fileURLWithPath: $0).standardizedFileURL.path : $0
+                }
+                let made = try Autosave(identity: identity.isEmpty ? "jack:" + name : identity.joined(separator: "\n"))
+                made.delay = autosave
+                made.onNotice = options.onNotice
+                options.autosave = made
+            } catch { options.onNotice?("nothing will be kept for the case of a crash: \(error)") }
+        }
+        CrashGuard.arm(options.autosave, restarts: restart)
+        // A recording that was cut off stays.
+        if CrashGuard.restarts > 0, let record = options.record { options.record = Self.unused(record) }
+        guard let kept = options.autosave, kept.found != nil || !kept.faults.isEmpty else { return }
+        if restore == false && CrashGuard.restarts == 0 { return }
+        options.faults = kept.faults
+        if let fault = kept.faults.last { options.onNotice?("the last time \(fault.text)") }
+        guard let found = kept.found else { return }
+        let time = DateFormatter.localizedString(from: found.date, dateStyle: .short, timeStyle: .medium)
+        // What fails again and again is not brought back once more.
+        if CrashGuard.restarts >= 3 { return options.onNotice?("what was kept at \(time) is left alone: that has failed before") ?? () }
+        if restore == nil && CrashGuard.restarts == 0, let newer = chain.plugins.first(where: { Self.isNewer($0, than: found.date) }) {
+            options.onNotice?(
+                "it ended without warning, but \(newer) has been changed since: it is taken as it is; --restore brings back what was kept at \(time)")
+            return
+        }
+        options.found = found
+        options.onNotice?("it ended without warning: going on with what was kept at \(time)")
+    }
+
+    private static func isNewer(_ file: String, than date: Date) -> Bool {
+        guard Patch.isPatch(file) else { return false }
+        let changed = (try? FileManager.default.attributesOfItem(atPath: file)[.modificationDate]) as? Date
+        return changed.map { $0 > date } ?? false
+    }
+
+    private static func unused(_ path: String) -> String {
+        let name = path as NSString
+        var candidate = path
+        var number = 2
+        while FileManager.default.fileExists(atPath: candidate) {
+            candidate = "\(name.deletingPathExtension)-\(number)" + (name.pathExtension.isEmpty ? "" : "." + name.pathExtension)
+            number += 1
+        }
+        return candidate
+    }
+
+    private func load(_ patch: Patch, _ options: JackHost.Options) throws -> JackHost {
+        func world() -> World {
+            let world = World()
+            if probe, let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+                world.probe = PluginProbe(program: program)
+            }
+            return world
+        }
+        if let found = options.found {
+            do { return try JackHost(world: world(), patch: found.patch, options: options) } catch HostError.noServer(let name, let cause) {
+                throw HostError.noServer(name: name, cause: cause)
+            } catch {
+                options.onNotice?("what was kept cannot be brought back: \(error)")
+            }
+        }
+        var options = options
+        options.found = nil
+        return try JackHost(world: world(), patch: patch, options: options)
     }
 
     /// Opens the ways by which commands may come.

@@ -99,6 +99,9 @@ final class Program {
         process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         if let server { environment["JACK_DEFAULT_SERVER"] = server }
+        // What a host keeps of itself is its own.
+        environment["XDG_STATE_HOME"] = scratch.path
+        environment["XDG_CACHE_HOME"] = scratch.path
         process.environment = environment.merging(more) { _, new in new }
         if let input { process.standardInput = input }
         for name in ["out", "err"] { _ = FileManager.default.createFile(atPath: scratch.file(name), contents: nil) }

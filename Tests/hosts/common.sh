@@ -18,6 +18,9 @@ melodies=$root/Tests/vectors/melodies
 hosts=$root/Tests/hosts
 export LV2_PATH="$(dirname "$bundle"):$(dirname "$synth_bundle"):$(dirname "$bass_bundle"):/usr/lib/lv2"
 mkdir -p "$tests"
+# What hosts keep of themselves is each script's own; what those that are gone have left goes.
+for left in "$tests"/state-*; do [ ! -d "$left" ] || kill -0 "${left##*-}" 2>/dev/null || rm -rf "$left"; done
+export XDG_STATE_HOME=$tests/state-$$
 failures=0
 
 ok() { echo "ok - $1"; }

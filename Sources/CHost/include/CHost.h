@@ -4,6 +4,7 @@
 #define CHOST_H
 
 #include "ch_atoms.h"
+#include "ch_guard.h"
 #include "ch_jack.h"
 #include "ch_log.h"
 #include "ch_plugin.h"

@@ -78,6 +78,32 @@ CR_REALTIME const LV2_Atom_Event* ch_sequence_next(const LV2_Atom_Sequence* sequ
         sequence, (const uint8_t*)event + sizeof(LV2_Atom_Event) + lv2_atom_pad_size(event->body.size));
 }
 
+/// Makes of what a plugin left in an output of `capacity` bytes a sequence that others can read: events that do not lie within it, and all
+/// after them, are cut off; times outside the block, or before the last event's, are moved into it. False if something was cut off. What
+/// is no sequence (a plugin that did not write) is left alone.
+CR_REALTIME bool ch_sequence_mend(LV2_Atom_Sequence* sequence, uint32_t capacity, uint32_t frames, const ch_urids* urids) {
+    if (sequence->atom.size > capacity - sizeof(LV2_Atom)) {
+        ch_sequence_clear(sequence, urids);
+        return false;
+    }
+    if (sequence->atom.type != urids->atom_sequence || sequence->atom.size <= sizeof(LV2_Atom_Sequence_Body)) return true;
+    const uint32_t end = sequence->atom.size;
+    uint32_t at = sizeof(LV2_Atom_Sequence_Body);  // from the body's beginning
+    int64_t last = 0;
+    while (at < end) {
+        LV2_Atom_Event* event = (LV2_Atom_Event*)((uint8_t*)&sequence->body + at);
+        if (end - at < sizeof(LV2_Atom_Event) || event->body.size > end - at - sizeof(LV2_Atom_Event)) {
+            sequence->atom.size = at;
+            return false;
+        }
+        if (event->time.frames < last) event->time.frames = last;
+        if (frames > 0 && event->time.frames >= frames) event->time.frames = frames - 1;
+        last = event->time.frames;
+        at += (uint32_t)sizeof(LV2_Atom_Event) + lv2_atom_pad_size(event->body.size);
+    }
+    return true;
+}
+
 CR_REALTIME const uint8_t* ch_event_body(const LV2_Atom_Event* event) { return (const uint8_t*)(event + 1); }
 
 /// Copies the MIDI events of one sequence to another; the number that did not fit.

@@ -3,6 +3,7 @@
 #define CH_JACK_H
 
 #include <jack/jack.h>
+#include <jack/thread.h>
 #include <jack/metadata.h>
 #include <jack/midiport.h>
 #include <jack/statistics.h>

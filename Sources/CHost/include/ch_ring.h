@@ -101,6 +101,7 @@ CR_REALTIME bool ch_exchange_if(int32_t* value, int32_t from, int32_t to) {
 CR_REALTIME uint64_t ch_load_u64(const uint64_t* value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
 CR_REALTIME void ch_store_u64(uint64_t* value, uint64_t to) { __atomic_store_n(value, to, __ATOMIC_RELEASE); }
 CR_REALTIME void* ch_load_pointer(void* const* value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
+CR_REALTIME void ch_store_pointer(void** value, void* to) { __atomic_store_n(value, to, __ATOMIC_RELEASE); }
 CR_REALTIME void* ch_exchange_pointer(void** value, void* to) { return __atomic_exchange_n(value, to, __ATOMIC_ACQ_REL); }
 /// A float that one thread writes and another looks at (control ports).
 CR_REALTIME float ch_load_float(const float* value) {

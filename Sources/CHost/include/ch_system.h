@@ -17,4 +17,16 @@ void ch_memory_give_back(void);
 /// Gives back what has been freed in the midst of what has not. Takes a millisecond or so; the process thread is not concerned.
 void ch_memory_trim(void);
 
+/// Puts the folder or file `a` in the place of `b` and the other way round, in one step; 0, or what is wrong (`errno`): EINVAL where the file
+/// system cannot do it.
+int32_t ch_exchange_paths(const char* a, const char* b);
+/// Lets a process write as many bytes as it may, and learn from `write` that it may not write more.
+void ch_ignore_file_limit(void);
+/// Starts a program with these NULL-terminated arguments, without input, output or errors; its process number, or −1.
+int32_t ch_start(const char* program, char* const* arguments);
+/// Waits for it, at most `nanoseconds`; then it is killed. Its wait status, or −1 if it was killed here.
+int32_t ch_finish(int32_t process, uint64_t nanoseconds);
+/// This process leaves no core file when it crashes.
+void ch_leave_no_core(void);
+
 #endif

@@ -8,11 +8,13 @@
 
 #include <lv2/worker/worker.h>
 
+#include "ch_guard.h"
 #include "ch_ring.h"
 
 typedef struct {
     const LV2_Worker_Interface* interface;  ///< NULL until the instance exists
     LV2_Handle handle;
+    const char* plugin;          ///< as `ch_suspect` has it, or NULL
     ch_ring* requests;           ///< process thread → worker thread
     ch_ring* responses;          ///< worker thread → process thread
     ch_ring* direct_responses;   ///< whoever works synchronously (freewheeling run, or restore while not running) → process thread

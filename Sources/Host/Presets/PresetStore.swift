@@ -157,9 +157,7 @@ public final class PresetStore {
         }
         let escaped = label.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
         text.replaceSubrange(labels[0], with: "rdfs:label \"\(escaped)\"")
-        do { try text.write(toFile: entry.file, atomically: true, encoding: .utf8) } catch {
-            throw HostError.file(path: entry.file, cause: error.localizedDescription)
-        }
+        try AtomicSave.write(text, to: entry.file)
     }
 
     /// Deletes a preset with all files that are its alone.
@@ -168,7 +166,7 @@ public final class PresetStore {
     public func delete(_ entry: Entry) throws {
         let bundle = try ownBundle(entry)
         do { try FileManager.default.removeItem(atPath: bundle) } catch {
-            throw HostError.file(path: bundle, cause: error.localizedDescription)
+            throw HostError.file(path: bundle, cause: AtomicSave.cause(error))
         }
     }
 
@@ -216,7 +214,7 @@ public final class PresetStore {
             try manager.createDirectory(atPath: scratch, withIntermediateDirectories: true)
             try manager.copyItem(atPath: source, toPath: scratch + "/bundle.lv2")
         } catch {
-            throw HostError.file(path: path, cause: error.localizedDescription)
+            throw HostError.file(path: path, cause: AtomicSave.cause(error))
         }
         let alone = World(path: scratch)
         guard alone.pluginURIs.isEmpty else { throw HostError.file(path: path, cause: "it brings a plugin; a preset bundle brings none") }
@@ -225,11 +223,13 @@ public final class PresetStore {
             return (alone.value(node, LV2.rdfs + "label") ?? alone.text(node), alone.value(node, LV2.core + "appliesTo") ?? "")
         }
         guard !presets.isEmpty else { throw HostError.file(path: path, cause: "it holds no preset") }
-        do {
-            try manager.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            try manager.copyItem(atPath: scratch + "/bundle.lv2", toPath: bundle)
-        } catch {
-            throw HostError.file(path: bundle, cause: error.localizedDescription)
+        try AtomicSave.replace(folder: bundle) { fresh in
+            do {
+                for entry in AtomicSave.entries(scratch + "/bundle.lv2") {
+                    try manager.copyItem(atPath: scratch + "/bundle.lv2/" + entry, toPath: fresh + "/" + entry)
+                }
+            } catch { throw HostError.file(path: bundle, cause: AtomicSave.cause(error)) }
+            return { _ in false }
         }
         return (bundle, presets)
     }
