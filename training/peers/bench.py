@@ -169,7 +169,7 @@ def main():
         own = here.parents[1] / f"models/continuo-pitch-{name.partition(':')[2]}.safetensors"
         if name.startswith("continuo:") and own.exists():
             program = pathlib.Path(os.environ.get("CONTINUO", "build/bin/continuo"))
-            identity = name + hashlib.sha1(own.read_bytes() + program.read_bytes()).hexdigest()
+            identity = name + hashlib.sha1(own.read_bytes() + program.read_bytes() + b"own hop").hexdigest()
 
         def run(audio):
             nonlocal track

@@ -88,7 +88,8 @@ def continuo(model):
 
             with tempfile.TemporaryDirectory() as folder:
                 soundfile.write(f"{folder}/a.wav", audio, RATE, subtype="FLOAT")
-                subprocess.run([program, "track", f"{folder}/a.wav", "--model", model, "--hop-ms", "10", "--quiet",
+                hop = "5" if model == "quick" else "10"
+                subprocess.run([program, "track", f"{folder}/a.wav", "--model", model, "--hop-ms", hop, "--quiet",
                                 "--csv", f"{folder}/a.csv"], check=True, stdout=subprocess.DEVNULL)
                 with open(f"{folder}/a.csv") as file:
                     rows = np.array([[float(r[k] or 0) for k in ("time", "frequency", "confidence")]
