@@ -107,6 +107,8 @@ public final class HostSession {
             while numbers[free] != nil { free += 1 }
             numbers[free] = node.name
         }
+        graph.numbers = Dictionary(numbers.map { ($1, $0) }) { first, _ in first }
+        jack?.ports.setAliases(graph)
         snapshots = kept.snapshots
         for node in graph.nodes {
             if kept.inactive.contains(node.name) { graph.setActive(node, false) }

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # What does not end as it should: plugins that crash, hang or misbehave, hosts that are killed, disks that are full, bundles that go away,
 # clients and patches that mean harm. Each is named, the rest plays on, and nothing of the user's is lost.
+#
+# faults.sh [NAME…]: only these of the functions of host_faults.py.
 . "$(dirname "$0")/common.sh"
 folder=$tests/faults-$$
 mkdir -p "$folder/lv2/bad.lv2" "$folder/state" "$folder/cache"
@@ -40,6 +42,6 @@ for _ in $(seq 50); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; d
 # A disk of 200 KB, where we may have one.
 mkdir -p "$folder/disk"
 if mount -t tmpfs -o size=200k tmpfs "$folder/disk" 2>/dev/null; then full=$folder/disk; else note "no small disk can be mounted: a limit on files stands in for it"; fi
-python3 "$hosts/host_faults.py" "$program" "$folder" "$full"
+python3 "$hosts/host_faults.py" "$program" "$folder" "$full" "$@"
 failures=$?
 finish
