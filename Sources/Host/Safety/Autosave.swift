@@ -64,6 +64,7 @@ public final class Autosave: @unchecked Sendable {
     private let queue = DispatchQueue(label: "autosave")
     private let state = NSLock()
     private var isWriting = false
+    private var hasEnded = false
     private var failure: HostError?
     private var lastFailure: HostError?
 
@@ -196,7 +197,13 @@ public final class Autosave: @unchecked Sendable {
             var problem: HostError?
             do {
                 try AtomicSave.sync(tree: next)
-                try AtomicSave.put(next, inPlaceOf: place)
+                // Not any more once the host has ended and taken all of it away.
+                let isWanted = try state.withLock {
+                    if hasEnded { return false }
+                    try AtomicSave.put(next, inPlaceOf: place)
+                    return true
+                }
+                if !isWanted { return }
                 for entry in AtomicSave.entries(folder) where entry.hasPrefix("save-") && entry != "save-\(serial)" {
                     if folder + "/" + entry != inUse { AtomicSave.removeTree(folder + "/" + entry) }
                 }
@@ -264,7 +271,8 @@ public final class Autosave: @unchecked Sendable {
     /// - Parameter isClean: nothing needs to be kept.
     func end(_ session: HostSession, isClean: Bool) {
         if !isClean { return keep(session, isLast: true) }
-        queue.sync {}
+        // A slow disk is not waited for.
+        state.withLock { hasEnded = true }
         // The lock last: who waits for it finds nothing.
         for entry in AtomicSave.entries(folder) where entry != "lock" { AtomicSave.removeTree(folder + "/" + entry) }
         AtomicSave.removeTree(folder)
