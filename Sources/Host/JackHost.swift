@@ -332,11 +332,12 @@ public final class JackHost {
             }, shared)
         jack_set_port_registration_callback(
             client,
-            { _, _, context in
-                let shared = context!.assumingMemoryBound(to: JackShared.self)
-                ch_store(&shared.pointee.portsChanged, 1)
-                cr_semaphore_post(shared.pointee.wake)
-            }, shared)
+            { port, isThere, context in
+                let host = Unmanaged<JackHost>.fromOpaque(context!).takeUnretainedValue()
+                if isThere == 0 { host.ports.noteGone(port) }
+                ch_store(&host.shared.pointee.portsChanged, 1)
+                cr_semaphore_post(host.shared.pointee.wake)
+            }, Unmanaged.passUnretained(self).toOpaque())
         jack_set_port_connect_callback(
             client,
             { first, second, isConnected, context in

@@ -11,7 +11,10 @@ extension JackPorts {
         var first: OpaquePointer?
         var second: OpaquePointer?
         var names: (first: String, second: String)
+        var ids: (first: jack_port_id_t, second: jack_port_id_t)
         var isConnected: Bool
+        /// The first port is no more; there is no second.
+        var isGone = false
     }
 
     /// Called on JACK's notification thread.
@@ -20,9 +23,17 @@ extension JackPorts {
         // A port that goes still has its name now.
         func name(_ port: OpaquePointer?) -> String { port.flatMap { jack_port_name($0) }.map { String(cString: $0) } ?? "" }
         let change = Change(
-            first: ports.0, second: ports.1, names: (name(ports.0), name(ports.1)), isConnected: isConnected)
+            first: ports.0, second: ports.1, names: (name(ports.0), name(ports.1)), ids: (first, second),
+            isConnected: isConnected)
         cr_mutex_lock(lock)
         changes.append(change)
+        cr_mutex_unlock(lock)
+    }
+
+    /// Called on JACK's notification thread: a port is no more.
+    func noteGone(_ port: jack_port_id_t) {
+        cr_mutex_lock(lock)
+        changes.append(Change(names: ("", ""), ids: (port, port), isConnected: false, isGone: true))
         cr_mutex_unlock(lock)
     }
 
@@ -32,7 +43,8 @@ extension JackPorts {
         let taken = changes
         changes = []
         cr_mutex_unlock(lock)
-        judgeParted()
+        // What JACK has told comes first: a port that went may be there again by now.
+        defer { judgeParted() }
         if taken.isEmpty && seenPlan == graph.planSerial { return }
         seenPlan = graph.planSerial
         var isChanged = false
@@ -40,14 +52,18 @@ extension JackPorts {
             var byPort: [OpaquePointer: GraphEnd] = [:]
             for end in graph.outsideEnds() { if let jack = end.jack { byPort[jack] = end } }
             for change in taken {
+                if change.isGone {
+                    portIsGone(change.ids.first)
+                    continue
+                }
                 let ends = [change.first, change.second].map { $0.flatMap { byPort[$0] } }
                 switch (ends[0], ends[1]) {
                 case (let a?, let b?): if followOwn(a, b, change.isConnected, graph) { isChanged = true }
                 case (let end?, nil):
-                    keepInMind(end, change.names.second, change.isConnected)
+                    keepInMind(end, change.names.second, change.ids.second, change.isConnected)
                     if followOther(end, change.second, change.isConnected, graph) { isChanged = true }
                 case (nil, let end?):
-                    keepInMind(end, change.names.first, change.isConnected)
+                    keepInMind(end, change.names.first, change.ids.first, change.isConnected)
                     if followOther(end, change.first, change.isConnected, graph) { isChanged = true }
                 default: break
                 }
@@ -77,13 +93,19 @@ extension JackPorts {
 
     /// What is connected is to be so again when a port that goes comes back; what is taken apart while both are there is not. Which of
     /// the two it was shows a moment later: a port that goes is disconnected first.
-    private func keepInMind(_ end: GraphEnd, _ other: String, _ isConnected: Bool) {
+    private func keepInMind(_ end: GraphEnd, _ other: String, _ id: jack_port_id_t, _ isConnected: Bool) {
         if isConnected {
             wanted[end.name, default: []].insert(other)
             parted.removeAll { $0.end === end && $0.other == other }
         } else if wanted[end.name]?.contains(other) ?? false {
-            parted.append((end, other, ch_now()))
+            parted.append((end, other, id, ch_now()))
         }
+    }
+
+    /// The other side went, however soon it is there again: what it was connected with is to be so again.
+    private func portIsGone(_ id: jack_port_id_t) {
+        for gone in parted where gone.id == id { connected.remove("\(gone.end.id) \(gone.other)") }
+        parted.removeAll { $0.id == id }
     }
 
     /// A tenth of a second.

@@ -9,8 +9,8 @@ final class JackPorts {
     var connected: Set<String> = []
     /// By the end's name: who it is connected with, or was when they went.
     var wanted: [String: Set<String>] = [:]
-    /// What has just been taken apart, and when (ns).
-    var parted: [(end: GraphEnd, other: String, time: UInt64)] = []
+    /// What has just been taken apart, JACK's number of the other port, and when (ns).
+    var parted: [(end: GraphEnd, other: String, id: jack_port_id_t, time: UInt64)] = []
     private var latencies = LatencyTable()
     /// By the end's name: who it is connected with now, and who it was before that changed.
     private var remembered: [String: [String]] = [:]
