@@ -442,7 +442,11 @@ def judge(soak, report, said):
     check("no event was lost", report.get("lostEvents") == 0, report.get("lostEvents"))
     check("every command was answered as it should", not soak.surprises, "; ".join(dict.fromkeys(soak.surprises)))
     complaints = [line for line in said.splitlines() if "it is muted" in line or "it is bypassed" in line]
-    check("no plugin was muted or bypassed", not complaints, "; ".join(dict.fromkeys(complaints)))
+    # Other people's effects may run away under any controls: there the host has to say so and mute them, as it does.
+    ours = [line for line in complaints if "(Continuo" in line]
+    for line in dict.fromkeys(line for line in complaints if line not in ours):
+        note(line)
+    check("no plugin of ours was muted or bypassed", not ours, "; ".join(dict.fromkeys(ours)))
 
 
 def main():
