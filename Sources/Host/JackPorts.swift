@@ -175,18 +175,7 @@ final class JackPorts {
     /// Keeps in mind what is connected now. A server that goes takes connections one by one: what is gone for a moment counts as
     /// there until the next look.
     func remember(_ graph: Graph) {
-        var now: [String: [String]] = [:]
-        let own = String(cString: jack_get_client_name(client)) + ":"
-        for end in graph.outsideEnds() {
-            guard let jack = end.jack, let list = jack_port_get_connections(jack) else { continue }
-            defer { jack_free(list) }
-            var i = 0
-            while let other = list[i] {
-                let name = String(cString: other)
-                if !name.hasPrefix(own) { now[end.name, default: []].append(name) }
-                i += 1
-            }
-        }
+        let now = connections(of: graph)
         if now == remembered { return }
         (before, remembered) = (remembered, now)
     }
