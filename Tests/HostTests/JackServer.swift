@@ -8,7 +8,7 @@ final class JackServer {
     private let period: Int
     private var wasKilled = false
 
-    /// - Throws: if jackd is not installed or does not come up within 5 s.
+    /// - Throws: if jackd is not installed or does not come up within 20 s.
     init(rate: Int = 48000, period: Int = 128) throws {
         name = "continuo-test-\(UInt32.random(in: 0..<UInt32.max))"
         self.rate = rate
@@ -24,7 +24,7 @@ final class JackServer {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        for _ in 0..<50 {
+        for _ in 0..<200 {
             if run("jack_lsp").status == 0 { return }
             Thread.sleep(forTimeInterval: 0.1)
         }
@@ -115,29 +115,54 @@ final class Program {
     var output: String { (try? String(contentsOfFile: scratch.file("out"), encoding: .utf8)) ?? "" }
     var errors: String { (try? String(contentsOfFile: scratch.file("err"), encoding: .utf8)) ?? "" }
 
-    /// Waits for its end, at most `seconds`; then it is killed, and its status is −1.
-    func finish(within seconds: Double = 20) -> Finished {
+    /// Waits for its end, at most `seconds` (a machine may stand still for a while); then it is killed, its status is −1, and where its
+    /// threads were stands among its errors.
+    func finish(within seconds: Double = 30) -> Finished {
         let end = Date().addingTimeInterval(seconds)
         while process.isRunning && Date() < end { Thread.sleep(forTimeInterval: 0.02) }
         var status: Int32 = -1
+        var places = ""
         if process.isRunning {
+            places = threads
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         } else {
             status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
         }
         let output = (try? String(contentsOfFile: scratch.file("out"), encoding: .utf8)) ?? ""
-        return Finished(status: status, output: output, errors: errors)
+        return Finished(status: status, output: output, errors: errors + places)
+    }
+
+    /// Where its threads are.
+    private var threads: String {
+        let tasks = "/proc/\(process.processIdentifier)/task"
+        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).map { task in
+            ["comm", "wchan", "syscall"].map { name in
+                let text = FileManager.default.contents(atPath: "\(tasks)/\(task)/\(name)").map { String(decoding: $0, as: UTF8.self) }
+                return text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "?"
+            }.joined(separator: " ") + "\n"
+        }.joined()
     }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 }
 
-/// Waits for something to become true, at most 5 s.
+/// Waits for something to become true, at most 20 s.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<100 {
+    for _ in 0..<400 {
         if condition() { return true }
         Thread.sleep(forTimeInterval: 0.05)
     }
     return false
+}
+
+/// Does again what a machine that stands still for a moment may have spoilt: nil if a try had nothing to say, else what each said.
+func tried(_ times: Int = 4, _ body: () throws -> String?) rethrows -> String? {
+    var said: [String] = []
+    for _ in 0..<times {
+        guard let wrong = try body() else { return nil }
+        print("# try \(said.count + 1): \(wrong)")
+        said.append(wrong)
+    }
+    return said.joined(separator: "; ")
 }

@@ -65,7 +65,7 @@ import Testing
         #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
         Thread.sleep(forTimeInterval: 0.3)
         host.signal(number)
-        let finished = host.finish(within: 5)
+        let finished = host.finish()
         #expect(finished.status == 0, "\(finished.errors)")
         let report = try report(finished)
         #expect(report.end == "signal")
@@ -83,7 +83,7 @@ import Testing
             #expect(eventually { server.run("jack_lsp").output.contains("continuo:midi_in") })
             Thread.sleep(forTimeInterval: 0.2)
             isKilled ? server.kill() : server.stop()
-            let finished = host.finish(within: 10)
+            let finished = host.finish()
             #expect(finished.status == 1, "\(finished.errors)")
             #expect(finished.errors == "Error: the JACK server has gone away: start it again, then continuo\n")
             #expect(try SoundFile(reading: scratch.file("out.wav")).frameCount > 0)
@@ -104,7 +104,7 @@ import Testing
         #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:in_1\n   system:capture_1") }, "\(host.errors)")
         #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:out_1\n   system:playback_2") }, "\(host.errors)")
         host.signal(SIGINT)
-        let finished = host.finish(within: 15)
+        let finished = host.finish()
         #expect(finished.status == 0, "\(finished.errors)")
         #expect(try report(finished).end == "signal")
     }
@@ -126,7 +126,7 @@ import Testing
         #expect(ports.contains("continuo:out_1\n   system:playback_1"))
         #expect(ports.contains("continuo:out_2\n   system:playback_2"))
         host.signal(SIGINT)
-        let finished = host.finish(within: 5)
+        let finished = host.finish()
         #expect(finished.errors == "continuo: nothing connected for 'in=nobody:*': no such ports (see jack_lsp)\n")
     }
 
@@ -145,7 +145,7 @@ import Testing
             }, "\(server.run("jack_lsp", "-l", "continuo:out_1").output)")
         #expect(server.run("jack_lsp").output.contains("continuo:cv_2"))
         host.signal(SIGINT)
-        let report = try report(host.finish(within: 5))
+        let report = try report(host.finish())
         #expect(report.latency == 250)
         #expect(report.last("features") == 15)  // bounded, fixed, a power of two, live
         #expect(report.last("minimum_block") == 64 && report.last("maximum_block") == 64)
@@ -172,25 +172,28 @@ import Testing
     @Test func metronomeFollowsJacksTransport() throws {
         let server = try JackServer()
         let scratch = try ScratchFolder()
-        let host = server.host(Example.metro, "--tempo", "240", "--record", scratch.file("out.wav"))
-        #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
-        Thread.sleep(forTimeInterval: 0.3)
-        #expect(server.run("sh", "-c", "echo play | jack_transport").status == 0)
-        Thread.sleep(forTimeInterval: 1.2)
-        #expect(server.run("sh", "-c", "echo stop | jack_transport").status == 0)
-        host.signal(SIGINT)
-        #expect(host.finish(within: 5).status == 0)
-        let samples = try SoundFile(reading: scratch.file("out.wav")).channels[0]
-        var starts: [Int] = []
-        var last = -10000
-        for (i, sample) in samples.enumerated() where abs(sample) > 1e-3 {
-            if i - last > 1000 { starts.append(i) }
-            last = i
+        let wrong = try tried {
+            let host = server.host(Example.metro, "--tempo", "240", "--record", scratch.file("out.wav"))
+            #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
+            Thread.sleep(forTimeInterval: 0.3)
+            #expect(server.run("sh", "-c", "echo play | jack_transport").status == 0)
+            Thread.sleep(forTimeInterval: 1.2)
+            #expect(server.run("sh", "-c", "echo stop | jack_transport").status == 0)
+            host.signal(SIGINT)
+            #expect(host.finish().status == 0)
+            let samples = try SoundFile(reading: scratch.file("out.wav")).channels[0]
+            var starts: [Int] = []
+            var last = -10000
+            for (i, sample) in samples.enumerated() where abs(sample) > 1e-3 {
+                if i - last > 1000 { starts.append(i) }
+                last = i
+            }
+            // Nothing before it rolls. A busy machine may cost this server a period or two; the transport goes on meanwhile, and the
+            // metronome with it.
+            let isSteady = zip(starts, starts.dropFirst()).allSatisfy { abs($1 - $0 - 12000) < 3 * 128 + 12 }
+            return starts.count >= 4 && starts[0] > 10000 && isSteady ? nil : "beats at \(starts)"
         }
-        #expect(starts.count >= 4)
-        #expect(try #require(starts.first) > 10000)  // nothing before it rolls
-        // A busy machine may cost this server a period or two; the transport goes on meanwhile, and the metronome with it.
-        for (a, b) in zip(starts, starts.dropFirst()) { #expect(abs(b - a - 12000) < 3 * 128 + 12) }
+        #expect(wrong == nil)
     }
 
     @Test func workerThreadLoadsASample() throws {
@@ -210,7 +213,7 @@ import Testing
         #expect(eventually { server.run("jack_lsp", "-c").output.contains("continuo:cv\n   system:capture_1") })
         #expect(eventually { host.output.contains("optional_cv = 1") })
         host.signal(SIGINT)
-        #expect(host.finish(within: 5).status == 0)
+        #expect(host.finish().status == 0)
     }
 
     @Test func blockLengthMayChange() throws {
@@ -222,10 +225,11 @@ import Testing
         #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
         for period in ["512", "64"] {
             #expect(server.run("jack_bufsize", period).status == 0)
-            Thread.sleep(forTimeInterval: 0.5)
+            #expect(eventually { host.errors.contains(" \(period) frames a period: plugins are started anew") })
+            Thread.sleep(forTimeInterval: 0.3)
         }
         host.signal(SIGINT)
-        let finished = host.finish(within: 5)
+        let finished = host.finish()
         #expect(finished.status == 0)
         let report = try report(finished)
         #expect(report.block == 64)
@@ -256,22 +260,22 @@ import Testing
         #expect(eventually { connections().contains("continuo:effect_0_in\n   device:out_1") })
         Thread.sleep(forTimeInterval: 0.3)
         first.signal(SIGINT)
-        #expect(first.finish(within: 5).status == 0)
+        #expect(first.finish().status == 0)
         #expect(!connections().contains("device:"))
         let second = device()
         #expect(eventually { connections().contains("continuo:effect_0_out\n   device:in_1") }, "\(connections())")
         #expect(eventually { connections().contains("continuo:effect_0_in\n   device:out_1") }, "\(connections())")
         // What was taken apart stays so.
         #expect(server.run("jack_disconnect", "device:out_1", "effect_0:in").status == 0)
-        Thread.sleep(forTimeInterval: 0.3)
+        Thread.sleep(forTimeInterval: 1)
         second.signal(SIGINT)
-        #expect(second.finish(within: 5).status == 0)
+        #expect(second.finish().status == 0)
         let third = device()
         #expect(eventually { connections().contains("continuo:effect_0_out\n   device:in_1") }, "\(connections())")
         #expect(!connections().contains("continuo:effect_0_in\n   device:out_1"))
         third.signal(SIGINT)
         commands.fileHandleForWriting.write(Data("quit\n".utf8))
-        #expect(host.finish(within: 5).status == 0)
+        #expect(host.finish().status == 0)
     }
 
     @Test func portsSayWhatTheyAre() throws {
@@ -288,7 +292,7 @@ import Testing
             #expect(eventually { words.allSatisfy(properties(port).contains) }, "\(port): \(properties(port))")
         }
         host.signal(SIGINT)
-        #expect(host.finish(within: 5).status == 0)
+        #expect(host.finish().status == 0)
     }
 
     @Test func timebaseIsKept() throws {
@@ -308,9 +312,9 @@ import Testing
             #expect(eventually { follower.output.contains("last_tempo = \(tempo)") }, "\(follower.output)")
         }
         commands.fileHandleForWriting.write(Data("timebase 0\nquit\n".utf8))
-        #expect(master.finish(within: 5).status == 0)
+        #expect(master.finish().status == 0)
         follower.signal(SIGINT)
-        #expect(follower.finish(within: 5).status == 0)
+        #expect(follower.finish().status == 0)
     }
 
     @Test func freewheelingIsTold() throws {
@@ -319,14 +323,14 @@ import Testing
         setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
         defer { unsetenv("LV2_PATH") }
         let host = server.host(ProbePlugin.uri, "--monitor")
-        #expect(eventually { server.run("jack_lsp").output.contains("continuo:out_1") })
-        #expect(server.run("timeout", "1", "jack_freewheel", "y").status == 0)
-        Thread.sleep(forTimeInterval: 0.3)
+        var told: [Character] { host.output.split(separator: "\n").filter { $0.hasPrefix("last_free_wheeling = ") }.compactMap(\.last) }
+        #expect(eventually { told == ["0"] })
+        // They wait for ever when they have done it.
+        _ = server.run("timeout", "1", "jack_freewheel", "y")
+        #expect(eventually { told == ["0", "1"] }, "\(host.output.prefix(2000))")
         _ = server.run("timeout", "1", "jack_freewheel", "n")
-        Thread.sleep(forTimeInterval: 0.3)
+        #expect(eventually { told == ["0", "1", "0"] }, "\(host.output.prefix(2000))")
         host.signal(SIGINT)
-        let finished = host.finish(within: 5)
-        let told = finished.output.split(separator: "\n").filter { $0.hasPrefix("last_free_wheeling = ") }.map { $0.last }
-        #expect(told == ["0", "1", "0"], "\(finished.output.prefix(2000))")
+        #expect(host.finish().status == 0)
     }
 }

@@ -66,7 +66,7 @@ status=$?
 export JACK_DEFAULT_SERVER=continuo-audition-$$ JACK_NO_START_SERVER=1
 jackd -r -n "$JACK_DEFAULT_SERVER" -d dummy -r 44100 -p 256 >/dev/null 2>&1 &
 jack=$!
-for _ in $(seq 50); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
 timeout 60 "$program" audition pitch --search trumpet --seconds 2 </dev/null >"$scratch/said" 2>&1 &
 audition=$!
 connected=
@@ -90,14 +90,14 @@ said = ""
 def heard():
     return re.findall(r"^(\d)/\d", said, re.M)
 for number, key in enumerate("nprq", 1):
-    end = time.time() + 20
+    end = time.time() + 60
     while len(heard()) < number and time.time() < end:
         if select.select([terminal], [], [], 0.2)[0]:
             said += os.read(terminal, 4096).decode()
     time.sleep(0.2)
     os.write(terminal, key.encode())
 try:
-    status = process.wait(20)
+    status = process.wait(30)
 except subprocess.TimeoutExpired:
     status = "it does not end"
     process.kill()

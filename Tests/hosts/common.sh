@@ -86,11 +86,36 @@ relink() {
     compile "$name" -fvisibility=hidden -I"$root/Sources/CPitchTracker/include" "$@" "${objects[@]}" -Wl,--gc-sections -lm
 }
 
+# where PROCESS: notes where its threads are, and those of the processes that it started.
+where() {
+    local task child
+    for task in "/proc/$1/task/"*; do
+        [ ! -r "$task/comm" ] ||
+            note "process $1, thread $(cat "$task/comm"): $(sed -n 's/^State:\t//p' "$task/status"), in $(cat "$task/wchan" 2>/dev/null)," \
+                "system call $(cat "$task/syscall" 2>/dev/null)"
+    done
+    for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do where "$child"; done
+}
+
+# ended PROCESS: waits until a process that this script started has ended, at most 30 s: a machine may stand still for a while, and a
+# client of JACK's waits for periods to end before it goes. False, with where its threads are, if it runs on.
+ended() {
+    local began=${EPOCHREALTIME/[.,]/} took
+    while kill -0 "$1" 2>/dev/null; do
+        took=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
+        if [ $took -gt 30000 ]; then
+            where "$1"
+            return 1
+        fi
+        sleep 0.05
+    done
+    [ ${took:-0} -lt 2000 ] || note "process $1 ended after $took ms"
+}
+
 # Ends a process that this script started, and waits for it.
 stop() {
     kill "$1" 2>/dev/null || return 0
-    for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL "$1" 2>/dev/null
+    ended "$1" || kill -KILL "$1" 2>/dev/null
     wait "$1" 2>/dev/null
     return 0
 }

@@ -32,13 +32,14 @@ for library in bad load; do
         finish
     fi
 done
+"$clang" -shared -fPIC -Wall -o "$folder/slow-disk.so" "$hosts/slow-disk.c" || { not_ok "the slow disk compiles" ""; finish; }
 export LV2_PATH=$folder/lv2:/usr/lib/lv2
 
 jackd -r -n "$server" -d dummy -r 48000 -p 256 >/dev/null 2>&1 &
 jack=$!
 full=
 trap 'stop $jack; [ -z "$full" ] || umount "$full"; rm -rf "$folder"' EXIT
-for _ in $(seq 50); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
 # A disk of 200 KB, where we may have one.
 mkdir -p "$folder/disk"
 if mount -t tmpfs -o size=200k tmpfs "$folder/disk" 2>/dev/null; then full=$folder/disk; else note "no small disk can be mounted: a limit on files stands in for it"; fi

@@ -8,7 +8,7 @@ mkdir -p "$folder"
 jackd -r -n "$server" -d dummy -r 48000 -p 128 >/dev/null 2>&1 &
 jack=$!
 trap 'stop ${host:-0}; stop $jack; rm -rf "$folder"' EXIT
-for _ in $(seq 50); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
 read -r port feedback < <(python3 -c '
 import socket
 a, b = socket.socket(), socket.socket()
@@ -23,10 +23,9 @@ for attempt in 1 2 3 4; do
     mkdir -p "$folder"
     "$program" host --port "$port" --feedback-port "$feedback" --json </dev/null >"$folder/report" 2>"$folder/errors" &
     host=$!
-    for _ in $(seq 50); do timeout 5 jack_lsp 2>/dev/null | grep -q 'continuo:midi_in' && break; sleep 0.1; done
+    for _ in $(seq 200); do timeout 5 jack_lsp 2>/dev/null | grep -q 'continuo:midi_in' && break; sleep 0.1; done
     python3 "$hosts/host_protocol.py" "$port" "$feedback" "$folder" || failures=$((failures + 1))
-    for _ in $(seq 50); do kill -0 "$host" 2>/dev/null || break; sleep 0.1; done
-    if kill -0 "$host" 2>/dev/null; then not_ok "quit ends the host" "it still runs"; stop "$host"; else ok "quit ends the host"; fi
+    if ended "$host"; then ok "quit ends the host"; else not_ok "quit ends the host" "it still runs"; stop "$host"; fi
     wait "$host"
     status=$?
     [ "$status" = 0 ] && ok "it ends with status 0" || not_ok "it ends with status 0" "status $status: $(tail -n 2 "$folder/errors")"
@@ -39,17 +38,17 @@ done
 [ "${overruns:-1}" = 0 ] && ok "no period took the host too long" || not_ok "no period took the host too long" "$overruns did"
 
 # A token, and commands from a pipe
-"$program" host --port "$port" --token geheim --console --json >"$folder/out" 2>"$folder/errors" < <(
-    sleep 1
-    printf 'add http://lv2plug.in/plugins/eg-amp 4\nparam_set 4 gain -7\nparam_get 4 gain\nnonsense\nsave %s/history\n' "$folder"
-    sleep 2
-    echo quit
-) &
+mkfifo "$folder/console"
+"$program" host --port "$port" --token geheim --console --json <"$folder/console" >"$folder/out" 2>"$folder/errors" &
 host=$!
-sleep 1.5
-said=$(timeout 20 python3 "$hosts/host_protocol.py" --token "$port")
+exec 9>"$folder/console"
+printf 'add http://lv2plug.in/plugins/eg-amp 4\nparam_set 4 gain -7\nparam_get 4 gain\nnonsense\nsave %s/history\n' "$folder" >&9
+for _ in $(seq 300); do [ "$(wc -l <"$folder/out")" -ge 5 ] && break; sleep 0.1; done
+said=$(timeout 60 python3 "$hosts/host_protocol.py" --token "$port")
 while IFS= read -r line; do echo "$line"; [[ $line != not* ]] || failures=$((failures + 1)); done <<<"$said"
-for _ in $(seq 100); do kill -0 "$host" 2>/dev/null || break; sleep 0.1; done
+echo quit >&9
+exec 9>&-
+if ended "$host"; then ok "quit from a pipe ends it"; else not_ok "quit from a pipe ends it" "it still runs"; stop "$host"; fi
 head -n 4 "$folder/out" >"$folder/first"
 if printf 'resp 4\nresp 0\nresp 0 -7.0000\nresp -902 not found\n' | cmp -s - "$folder/first"; then
     ok "the console takes commands from a pipe"

@@ -23,7 +23,7 @@ def check(what, passed, why=""):
 class Client:
     def __init__(self, port, end="\0"):
         self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.settimeout(10)
+        self.socket.settimeout(30)
         self.end = end
 
     def send(self, text):
@@ -48,7 +48,7 @@ def ports():
     return said
 
 
-def eventually(condition, seconds=5):
+def eventually(condition, seconds=20):
     end = time.time() + seconds
     while time.time() < end:
         if condition():
@@ -202,10 +202,10 @@ def main():
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    listener.settimeout(5)
+    listener.settimeout(30)
     answers = [client.ask(f"monitor localhost {listener.getsockname()[1]} 1"), client.ask("param_monitor 0 gain > 2.5")]
     monitored, _ = listener.accept()
-    monitored.settimeout(5)
+    monitored.settimeout(30)
     client.ask("param_set 0 gain 2")
     client.ask("param_set 0 gain 4")
     check("a monitored control is told of", answers == ["resp 0", "resp 0"] and monitored.recv(100) == b"monitor 0 gain 4.000000\0")

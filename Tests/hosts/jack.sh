@@ -14,7 +14,7 @@ trap 'exit 1' INT TERM
 # Synchronous: on a busy machine a period lasts longer, and no client is left out of it.
 jackd -r -S -n "$JACK_DEFAULT_SERVER" -d dummy -r $rate -p 256 >"$scratch/jackd" 2>&1 &
 started+=($!)
-for _ in $(seq 100); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
 timeout 5 jack_lsp >/dev/null 2>&1 || { not_ok "jackd starts" "$(tail -n 2 "$scratch/jackd" | tr '\n' ' ')"; finish; }
 
 # start_jalv_of NAME PORT ARGUMENTS…: jalv as the client NAME, which is there when it has PORT; its console at file descriptor 9, what it
@@ -28,7 +28,7 @@ start_jalv_of() {
     stdbuf -oL jalv -n "$name" "$@" <"$scratch/console" >"$scratch/jalv" 2>&1 &
     jalv=$!
     started+=($jalv)
-    for _ in $(seq 100); do timeout 5 jack_lsp 2>/dev/null | grep -q "^$name:$port" && break; sleep 0.1; done
+    for _ in $(seq 200); do timeout 5 jack_lsp 2>/dev/null | grep -q "^$name:$port" && break; sleep 0.1; done
     sleep 0.5
 }
 stop_jalv() {

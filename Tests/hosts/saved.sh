@@ -9,7 +9,7 @@ export JACK_DEFAULT_SERVER=$server JACK_NO_START_SERVER=1
 jackd -r -n "$server" -d dummy -r 48000 -p 256 >/dev/null 2>&1 &
 jack=$!
 trap 'stop "${host:-0}"; stop "$jack"; rm -rf "$scratch"' EXIT
-for _ in $(seq 50); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do timeout 5 jack_lsp >/dev/null 2>&1 && break; sleep 0.1; done
 mkdir "$scratch/files"
 cp "$models/continuo-pitch-quick.safetensors" "$scratch/files/my own.safetensors"
 cat >"$scratch/start.toml" <<TOML
@@ -65,8 +65,8 @@ play() {
     exec 9>"$scratch/console"
     # The host answers when it runs; parameters reach a plugin in its first periods.
     echo list >&9
-    for _ in $(seq 100); do [ -s "$scratch/answers" ] && break; sleep 0.1; done
-    sleep 0.5
+    for _ in $(seq 300); do [ -s "$scratch/answers" ] && break; sleep 0.1; done
+    sleep 1
     kill -0 $host 2>/dev/null && printf '%s\n' "$@" quit >&9
     wait $host
     exec 9>&-

@@ -197,15 +197,20 @@ public final class Autosave: @unchecked Sendable {
             var problem: HostError?
             do {
                 try AtomicSave.sync(tree: next)
-                // Not any more once the host has ended and taken all of it away.
+                // Not any more once the host has ended and taken all of it away. Who ends it waits for this lock, and so never for the
+                // disk.
                 let isWanted = try state.withLock {
                     if hasEnded { return false }
-                    try AtomicSave.put(next, inPlaceOf: place)
+                    try AtomicSave.put(next, inPlaceOf: place, isSynced: false)
                     return true
                 }
                 if !isWanted { return }
-                for entry in AtomicSave.entries(folder) where entry.hasPrefix("save-") && entry != "save-\(serial)" {
-                    if folder + "/" + entry != inUse { AtomicSave.removeTree(folder + "/" + entry) }
+                AtomicSave.sync(folder: folder)
+                state.withLock {
+                    if hasEnded { return }
+                    for entry in AtomicSave.entries(folder) where entry.hasPrefix("save-") && entry != "save-\(serial)" {
+                        if folder + "/" + entry != inUse { AtomicSave.removeTree(folder + "/" + entry) }
+                    }
                 }
             } catch { problem = error as? HostError ?? .file(path: place, cause: "\(error)") }
             state.withLock {
