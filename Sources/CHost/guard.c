@@ -62,6 +62,11 @@ void ch_guard_enter_thread(void) {
     stack_t stack = {.ss_size = size};
     stack.ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (stack.ss_sp != MAP_FAILED) sigaltstack(&stack, NULL);
+    // Our own threads take no signals; where one crashes with its signal blocked the system ends the program, and nobody is told.
+    sigset_t own;
+    sigemptyset(&own);
+    for (int i = 0; i < caught_count; ++i) sigaddset(&own, caught[i]);
+    pthread_sigmask(SIG_UNBLOCK, &own, NULL);
 }
 
 void ch_guard_leave_thread(void) {

@@ -11,9 +11,10 @@ ch_worker* ch_worker_make(uint32_t body_capacity) {
     worker->direct_responses = ch_ring_make(ring);
     worker->wake = cr_semaphore_make();
     worker->lock = cr_mutex_make();
+    worker->ended = cr_semaphore_make();
     worker->request_body = cr_allocate(body_capacity);
     worker->response_body = cr_allocate(body_capacity);
-    if (!worker->requests || !worker->responses || !worker->direct_responses || !worker->wake || !worker->lock ||
+    if (!worker->requests || !worker->responses || !worker->direct_responses || !worker->wake || !worker->lock || !worker->ended ||
         !worker->request_body || !worker->response_body) {
         ch_worker_free(worker);
         return NULL;
@@ -28,6 +29,7 @@ void ch_worker_free(ch_worker* worker) {
     ch_ring_free(worker->direct_responses);
     if (worker->wake) cr_semaphore_free(worker->wake);
     if (worker->lock) cr_mutex_free(worker->lock);
+    if (worker->ended) cr_semaphore_free(worker->ended);
     cr_free(worker->request_body);
     cr_free(worker->response_body);
     cr_free(worker);
@@ -86,13 +88,16 @@ void ch_worker_main(void* context) {
             cr_mutex_lock(worker->lock);
             if (worker->interface && worker->interface->work) {
                 const ch_suspect before = ch_enter(worker->plugin, ch_place_work);
+                __atomic_fetch_add(&worker->jobs, 1, __ATOMIC_RELEASE);
                 worker->interface->work(worker->handle, respond, worker, message.size, worker->request_body);
+                __atomic_fetch_add(&worker->jobs, 1, __ATOMIC_RELEASE);
                 ch_leave(before);
             }
             cr_mutex_unlock(worker->lock);
         }
     }
     ch_guard_leave_thread();
+    cr_semaphore_post(worker->ended);
 }
 
 void ch_worker_stop(ch_worker* worker) {

@@ -10,10 +10,12 @@ public final class Graph {
     public private(set) var settings: ProcessSettings
     /// Seconds that a fade takes when something changes while it runs; 0: changes are sudden.
     public var fadeSeconds = Graph.usualFade { didSet { followTimes() } }
+    /// Whether fades have constant amplitude, for sounds that are alike, and not constant power, for those that are not.
+    public var fadesEvenly = false { didSet { ch_store(&process.pointee.fadesEvenly, fadesEvenly ? 1 : 0) } }
     /// Seconds for which what has been replaced or bypassed may go on sounding, with nothing to hear; 0: it fades at once.
     public var tailSeconds = 0.0 { didSet { followTimes() } }
     /// The same where a patch says nothing of them.
-    public var usualTimes = (fade: Graph.usualFade, tail: 0.0)
+    public var usualTimes = (fade: Graph.usualFade, isEven: false, tail: 0.0)
     private(set) var fadeFrames = 0
     let world: World
     package var sharedWorld: World { world }
@@ -45,6 +47,10 @@ public final class Graph {
     var releaseEnd: ((GraphEnd) -> Void)?
     /// Takes apart what an end is connected with out there.
     var detachEnd: ((GraphEnd) -> Void)?
+    /// Who an end is connected with, as a patch says it: the partners that hold as they are written, and others by name. nil: its partners.
+    var presentPartners: ((GraphEnd) -> (whole: [GraphEnd.Partner], names: [String]))?
+    /// The ports that a partner is just now.
+    var partnerNames: ((GraphEnd, GraphEnd.Partner) -> [String])?
 
     /// What the process thread posts, unless somebody gives it another.
     private let wake: OpaquePointer
@@ -90,7 +96,8 @@ public final class Graph {
         let made = try Process(
                 plan: plan.pointer, fadeCurve: memory.floats(Process.fadeSteps + 1),
                 urids: UnsafePointer(world.urids.known), forge: UnsafePointer(world.urids.forge),
-                nrpn: memory.copy([ProcessNRPN](repeating: ProcessNRPN(), count: 16)),
+                dataEntry: memory.copy([ProcessDataEntry](repeating: ProcessDataEntry(), count: 16)),
+                clock: ProcessClock(times: memory.copy([Double](repeating: 0, count: ProcessClock.window))),
                 commands: ch_ring_make(Graph.commandBytes), events: ch_ring_make(Graph.eventBytes),
                 scratch: memory.allocate(Int(Graph.commandBytes)).assumingMemoryBound(to: UInt8.self), wake: wake)
         let loads = try memory.allocate(ProcessMeter.loadBins * 8).assumingMemoryBound(to: UInt64.self)
@@ -145,6 +152,8 @@ public final class Graph {
 
     /// Whether the plugins stand in a row.
     var isRow: Bool { wiring.isRow }
+    /// Beats a minute where the transport has none of its own; 0: it stays without.
+    package var tempo: Float { ch_load_float(&process.pointee.tempo) }
     public var instances: [PluginInstance] { nodes.map(\.instance) }
     /// The ways into the graph and out of it.
     public var inputs: [GraphEnd] { wiring.inputs }
@@ -293,6 +302,7 @@ public final class Graph {
         for mapping in missing.reduce(patch.mappings, { $1.take($0) }) { try map(mapping) }
         for mapping in missing.reduce(patch.cvMappings, { $1.take($0) }) { try mapCV(mapping) }
         fadeSeconds = patch.fade.map { Double($0) / 1000 } ?? usualTimes.fade
+        fadesEvenly = patch.fadesEvenly ?? usualTimes.isEven
         tailSeconds = patch.tail.map(Double.init) ?? usualTimes.tail
         isStale = true
         installIfStale()
@@ -327,7 +337,7 @@ public final class Graph {
         fresh.isInactive = node.isInactive
         let state = node.instance.captureState(folder: nil)
         defer { lilv_state_free(state) }
-        if let state { fresh.instance.restore(state) }
+        if let state { fresh.instance.restore(state) } else { fresh.instance.takeControls(of: node.instance) }
         try change(fresh)
         let moved = try mappings.map { $0.nodeID == node.id ? try $0.moved(to: fresh) : $0 }
         let movedCV = try cvMappings.map { try $0.moved(among: [node.id: fresh], in: self) }
@@ -614,7 +624,7 @@ public final class Graph {
             let made = try GraphNode(
                 world: world, setup: setup, name: node.name, id: node.id, settings: settings, events: process.pointee.events)
             made.setup = node.setup
-            if let state { made.instance.restore(state) }
+            if let state { made.instance.restore(state) } else { made.instance.takeControls(of: node.instance) }
             made.isInactive = node.isInactive
             fresh.append(made)
         }

@@ -80,14 +80,16 @@ extension Graph {
         case (.outside(let pattern), .ports(let sink, let inputs)):
             for (i, input) in inputs.enumerated() {
                 let end = try outsideEnd(sink, input, gain: connection.gain)
-                end.add(GraphEnd.partner(pattern, inputs.count > 1 ? i : nil))
+                end.add(GraphEnd.partner(pattern, i, of: inputs.count, connection.to))
             }
         case (.ports(let source, let outputs), .outside(let pattern)):
             for (i, output) in outputs.enumerated() {
                 let end = try outsideEnd(source, output, gain: connection.gain)
-                end.add(GraphEnd.partner(pattern, outputs.count > 1 ? i : nil))
+                end.add(GraphEnd.partner(pattern, i, of: outputs.count, connection.from))
             }
         case (.outside(let pattern), .end(let name)):
+            // One for MIDI moves controls, whatever else it does.
+            if name.hasPrefix("midi") && !wiring.inputs.contains(where: { $0.name == name }) { try addMIDIInput(name) }
             guard let end = wiring.inputs.first(where: { $0.name == name }) else { throw fail(missing(name, wiring.inputs)) }
             end.add(pattern)
         case (.end(let name), .outside(let pattern)):
@@ -200,34 +202,59 @@ extension Graph {
     }
 
     /// The connections as people write them: the ends that were made for plugins' ports give way to who they stand for.
-    func describedConnections() -> [PatchConnection] {
+    ///
+    /// - Parameter isPresent: with other clients' ports those that there are, whoever made them (`presentPartners`); otherwise those that
+    ///   were asked for.
+    func describedConnections(isPresent: Bool = false) -> [PatchConnection] {
         func text(_ point: GraphPoint) -> String? {
             switch point.owner {
             case .node(let id): node(id: id).map { "\($0.name):\($0.description.ports[point.port].symbol)" }
             case .end(let id): wiring.end(id).flatMap { $0.port == nil ? $0.name : nil }
             }
         }
+        var partners: [UInt32: (whole: [GraphEnd.Partner], names: [String])] = [:]
+        for end in wiring.inputs + wiring.outputs {
+            partners[end.id] = (isPresent ? presentPartners?(end) : nil) ?? (end.partners, [])
+        }
+        /// What a pattern is for several ports of a plugin's holds while all of them have their part in it.
+        func isWhole(_ partner: GraphEnd.Partner) -> Bool {
+            guard let group = partner.group else { return true }
+            return partners.values.count { $0.whole.contains { $0.pattern == partner.pattern && $0.group == group } } == group.count
+        }
         var described: [PatchConnection] = []
+        func describe(_ end: GraphEnd, _ own: String, gain: Float = 1) {
+            func add(_ own: String, _ other: String) {
+                let made = PatchConnection(from: end.isInput ? other : own, to: end.isInput ? own : other, gain: gain)
+                if !described.contains(made) { described.append(made) }
+            }
+            guard let (whole, names) = partners[end.id] else { return }
+            for partner in whole {
+                if isWhole(partner) {
+                    add(partner.group?.ours ?? own, partner.pattern)
+                } else {
+                    for name in partnerNames?(end, partner) ?? [partner.pattern] { add(own, name) }
+                }
+            }
+            for name in names { add(own, name) }
+        }
         if !wiring.isRow {
             for (arc, gain) in wiring.arcs {
                 if let from = text(arc.from), let to = text(arc.to) {
                     described.append(PatchConnection(from: from, to: to, gain: gain))
                     continue
                 }
-                guard let end = wiring.end(arc.from.endID ?? arc.to.endID ?? 0) else { continue }
-                for partner in end.partners {
-                    let other = partner.pattern
-                    if let to = text(arc.to) { described.append(PatchConnection(from: other, to: to, gain: gain)) }
-                    if let from = text(arc.from) { described.append(PatchConnection(from: from, to: other, gain: gain)) }
-                }
+                guard let end = wiring.end(arc.from.endID ?? arc.to.endID ?? 0), let own = text(arc.from) ?? text(arc.to) else { continue }
+                describe(end, own, gain: gain)
             }
         }
-        for end in wiring.inputs where end.port == nil && !end.isForControl {
-            for partner in end.partners { described.append(PatchConnection(from: partner.pattern, to: end.name)) }
+        /// Those that move controls alone have nothing else to do, and a patch makes them by name.
+        func isMade(_ end: GraphEnd) -> Bool {
+            wiring.arcs.contains { $0.arc.from.endID == end.id || $0.arc.to.endID == end.id }
+                || end.isInput && end.kind == .midi && end.name.hasPrefix("midi")
         }
-        for end in wiring.outputs where end.port == nil {
-            for partner in end.partners { described.append(PatchConnection(from: end.name, to: partner.pattern)) }
-        }
+        let own = (wiring.inputs + wiring.outputs).filter { $0.port == nil && !$0.isForControl && isMade($0) }
+        for end in own where end.kind != .midi { describe(end, end.name) }
+        for end in own.filter({ $0.kind == .midi }).sorted(by: { $0.name < $1.name }) { describe(end, end.name) }
         return described
     }
 

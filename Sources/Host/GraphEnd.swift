@@ -30,6 +30,12 @@ public final class GraphEnd {
         public var pattern: String
         /// Which of those that match, in JACK's order; nil: all.
         public var place: Int?
+        /// Where a pattern stands for several ports of a plugin: it, and how many.
+        struct Group: Sendable, Equatable {
+            var ours: String
+            var count: Int
+        }
+        var group: Group?
     }
 
     public internal(set) var partners: [Partner] = []
@@ -52,7 +58,10 @@ public final class GraphEnd {
     var jack: OpaquePointer?
     private let memory: ProcessMemory
 
-    static func partner(_ pattern: String, _ place: Int?) -> Partner { Partner(pattern: pattern, place: place) }
+    /// The partner of one of a plugin's ports, of which a pattern may mean several: one each, in order.
+    static func partner(_ pattern: String, _ place: Int, of count: Int, _ ours: String) -> Partner {
+        count > 1 ? Partner(pattern: pattern, place: place, group: .init(ours: ours, count: count)) : Partner(pattern: pattern)
+    }
 
     func add(_ pattern: String) { add(Partner(pattern: pattern)) }
     func add(_ partner: Partner) { if !partners.contains(partner) { partners.append(partner) } }

@@ -66,6 +66,8 @@ extension Graph {
         switch mapping.source {
         case .controller(let value): number = value
         case .nrpn(let value): (source, number) = (.nrpn, value)
+        case .rpn(let value): (source, number) = (.rpn, value)
+        case .keyPressure(let key): (source, number) = (.keyPressure, key ?? Int(ProcessMapping.anyKey))
         case .bend: source = .bend
         case .pressure: source = .pressure
         case .note(let value): (source, number) = (.note, value)
@@ -87,11 +89,17 @@ extension Graph {
     /// - Throws: `HostError.outOfMemory`
     func offerMIDI() throws {
         if wiring.inputs.contains(where: { $0.kind == .midi }) { return }
-        let made = try makeEnd(wiring, "midi_in", "MIDI In", .midi, isInput: true, isMain: false)
-        // What scripts for mod-host connect
-        made.aliases = ["mod-host:midi_in"]
-        wiring.inputs.append(made)
+        try addMIDIInput("midi_in")
         changed()
+    }
+
+    /// - Throws: `HostError.outOfMemory`
+    func addMIDIInput(_ name: String) throws {
+        let isMain = name == "midi_in"
+        let made = try makeEnd(wiring, name, isMain ? "MIDI In" : name, .midi, isInput: true, isMain: false)
+        // What scripts for mod-host connect
+        if isMain { made.aliases = ["mod-host:midi_in"] }
+        wiring.inputs.append(made)
     }
 
     /// False if there was none.

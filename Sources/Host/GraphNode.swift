@@ -59,6 +59,7 @@ public final class GraphNode {
         self.name = name
         self.setup = setup
         memory = ProcessMemory("\(name) (\(description.name))")
+        instance.portMemory = memory
         filter = try memory.copy([ch_midi_filter(channels: 0xFFFF, lowest_key: 0, highest_key: 127, transpose: 0)])
         process = try memory.copy([
             ProcessNode(

@@ -21,13 +21,25 @@ extension Graph {
 
     /// Saves what plays now as a patch, with its plugins' states: all of it or nothing.
     ///
+    /// - Parameter kept: where an earlier state of a plugin lies, by its place among the states: it stands in for that of one that does not
+    ///   answer (`PluginInstance.isStuck`). Without one its controls and the preset that it had are saved.
     /// - Throws: `HostError`; then the patch that was there is as it was, with its states.
     @discardableResult
-    package func save(patchFile path: String, like metadata: Patch? = nil, copiesFiles: Bool = false) throws -> Patch {
+    package func save(
+        patchFile path: String, like metadata: Patch? = nil, copiesFiles: Bool = false, kept: (String) -> String? = { _ in nil }
+    ) throws -> Patch {
         try PatchFiles(path).save { folder, files in
             try describe(for: path, like: metadata) { node, place in
-                try AtomicSave.makeFolder(folder + "/" + place)
-                try node.instance.writeState(to: folder + "/" + place, before: files.states, copiesFiles: copiesFiles)
+                let fresh = folder + "/" + place
+                try AtomicSave.makeFolder(fresh)
+                do {
+                    try node.instance.writeState(to: fresh, before: files.states, copiesFiles: copiesFiles)
+                } catch HostError.state where node.instance.isStuck {
+                    AtomicSave.removeTree(fresh)
+                    guard let old = kept(place) else { return false }
+                    try AtomicSave.copyTree(old, to: fresh)
+                    try AtomicSave.keepFiles(of: fresh, from: [StateFolder.sessions])
+                }
                 return true
             }
         }
@@ -71,10 +83,11 @@ extension Graph {
             }
             patch.plugins.append(setup)
         }
-        patch.connections = describedConnections()
+        patch.connections = describedConnections(isPresent: true)
         patch.mappings = mappings.map(\.description)
         patch.cvMappings = cvMappings.map(\.description)
         if fadeSeconds != Graph.usualFade { patch.fade = Float(fadeSeconds * 1000) }
+        if fadesEvenly { patch.fadesEvenly = true }
         if tailSeconds != 0 { patch.tail = Float(tailSeconds) }
         for one in absent { one.takePlace(in: &patch, files) }
         return patch
@@ -86,7 +99,7 @@ extension Graph {
     /// - Throws: `HostError`; then nothing has changed.
     package func change(to patch: Patch) throws {
         let (oldNodes, oldWiring, oldMappings, oldAbsent) = (nodes, wiring, mappings, absent)
-        let (oldCVMappings, oldLevels, oldTimes) = (cvMappings, levels, (fadeSeconds, tailSeconds))
+        let (oldCVMappings, oldLevels, oldTimes) = (cvMappings, levels, (fadeSeconds, fadesEvenly, tailSeconds))
         let oldEnds = outsideEnds().map { (end: $0, partners: $0.partners, port: $0.port, aliases: $0.aliases) }
         let oldOffers = offered
         nodes = []
@@ -101,7 +114,7 @@ extension Graph {
             fresh = nodes
         } catch {
             (nodes, wiring, mappings, absent) = (oldNodes, oldWiring, oldMappings, oldAbsent)
-            (cvMappings, levels, (fadeSeconds, tailSeconds)) = (oldCVMappings, oldLevels, oldTimes)
+            (cvMappings, levels, (fadeSeconds, fadesEvenly, tailSeconds)) = (oldCVMappings, oldLevels, oldTimes)
             offered = oldOffers
             for (end, partners, port, aliases) in oldEnds { (end.partners, end.port, end.aliases) = (partners, port, aliases) }
             throw error

@@ -98,7 +98,7 @@ final class GraphPlan {
     ) throws {
         self.serial = serial
         let nodes = remaining + context.tails.flatMap(\.nodes)
-        let wiring = GraphTail.added(context.tails, to: wanted, previous)
+        let wiring = GraphTail.added(context.tails, to: wanted, among: nodes, previous)
         let fades = context.fadeFrames > 0 && previous != nil
         let byID = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0) })
         let timing = GraphPlan.timing(remaining, wanted)

@@ -28,11 +28,14 @@ final class GraphTail {
     func isQuiet(for frames: Int) -> Bool { nodes.allSatisfy { Int(ch_load(&$0.process.pointee.quietFrames)) >= frames } }
 
     /// A wiring with the tails' ways in it, as far as what they lead to is there and they were there before.
-    static func added(_ tails: [GraphTail], to wiring: GraphWiring, _ previous: GraphPlan?) -> GraphWiring {
+    static func added(_ tails: [GraphTail], to wiring: GraphWiring, among nodes: [GraphNode], _ previous: GraphPlan?) -> GraphWiring {
         if tails.isEmpty { return wiring }
+        let present = Set(nodes.map(\.id))
         var made = wiring
         for tail in tails {
-            for (arc, gain) in tail.arcs where previous?.ways[arc] != nil { made.arcs.append((arc, gain)) }
+            for (arc, gain) in tail.arcs where previous?.ways[arc] != nil && (arc.to.nodeID.map(present.contains) ?? true) {
+                made.arcs.append((arc, gain))
+            }
             made.outputs += tail.ends.filter { end in !made.outputs.contains { $0.id == end.id } }
         }
         return made

@@ -37,6 +37,10 @@ public final class HostSession {
     var loadDepth = 0
     private var lastLoadTime: UInt64 = 0
     private var lastBundleLook: UInt64 = 0
+    /// Plugins, by name, that do not answer when they are asked for their state.
+    private var stuck: Set<String> = []
+    /// What their workers are at, since when, and whether that has been said; by name.
+    private var works: [String: (job: UInt32, since: UInt64, isTold: Bool)] = [:]
     /// Plugins, by name, whose bundles have been removed.
     private var goneBundles: Set<String> = []
     /// Keeps what plays for the case of a crash.
@@ -63,10 +67,11 @@ public final class HostSession {
         /// By port name on both sides.
         var connections: [PatchConnection]
         var mappings: [MIDIMapping]
+        var cvMappings: [CVMapping]
 
         init(
             number: Int, name: String, setup: PluginSetup, state: OpaquePointer?, isInactive: Bool,
-            connections: [PatchConnection], mappings: [MIDIMapping]
+            connections: [PatchConnection], mappings: [MIDIMapping], cvMappings: [CVMapping]
         ) {
             self.number = number
             self.name = name
@@ -75,6 +80,7 @@ public final class HostSession {
             self.isInactive = isInactive
             self.connections = connections
             self.mappings = mappings
+            self.cvMappings = cvMappings
         }
 
         deinit { lilv_state_free(state) }
@@ -133,6 +139,32 @@ public final class HostSession {
         }
     }
 
+    /// Says which plugins do not come back from what they were asked for, and which have come back after all.
+    private func lookForStuck() {
+        for node in graph.nodes {
+            let name = "\(node.name) (\(node.description.name))"
+            if node.instance.isStuck {
+                if stuck.insert(node.name).inserted {
+                    onNotice?("\(name) does not answer when it is asked for its state: it plays on, and what was kept of it last is saved")
+                }
+            } else if stuck.remove(node.name) != nil {
+                onNotice?("\(name) has answered after all: it can be saved again")
+            }
+            let job = node.instance.work
+            guard job != 0, let known = works[node.name], known.job == job else {
+                if works[node.name]?.isTold == true { onNotice?("\(name) has come back from its work") }
+                works[node.name] = job == 0 ? nil : (job, ch_now(), false)
+                node.instance.isGivenUp = false
+                continue
+            }
+            if world.callLimit > 0, !known.isTold, Double(ch_now() &- known.since) >= world.callLimit * 1e9 {
+                works[node.name]!.isTold = true
+                node.instance.isGivenUp = true
+                onNotice?("\(name) does not come back from its work: it plays on, and what else it is asked to load waits")
+            }
+        }
+    }
+
     /// Says which plugins' bundles are gone; every few seconds.
     func lookForBundles() {
         let now = ch_now()
@@ -158,6 +190,7 @@ public final class HostSession {
             throw RemoteFailure(error, otherwise: .invalidOperation)
         }
         use(fresh)
+        jack?.ports.forgetTakenApart()
         monitors = []
         watchedOutputs = []
         removed = []
@@ -165,11 +198,20 @@ public final class HostSession {
         stopLearning()
         if let jack {
             if let tempo = fresh.transport?.tempo { try setMetre(beatsPerBar: fresh.transport?.beatsPerBar, tempo: tempo) }
-            if fresh.transport?.isMaster == true && !jack.setTimebaseMaster(true) {
+            if fresh.transport?.isMaster == true && !jack.setTimebaseMaster(true)
+                || fresh.transport?.followsMIDI == true && (try? followMIDI(true)) == nil
+            {
                 onNotice?("another client is JACK's timebase master: its tempo is followed")
             }
             if fresh.transport?.isRolling == true { jack.setRolling(true) }
         }
+    }
+
+    /// What has been said of the transport while it plays is saved with the patch.
+    func keepTransport(_ change: (inout PatchTransport) -> Void) {
+        var transport = patch.transport ?? PatchTransport()
+        change(&transport)
+        patch.transport = transport == PatchTransport() ? nil : transport
     }
 
     func snapshot(_ name: String) throws -> HostSnapshot {
@@ -179,7 +221,7 @@ public final class HostSession {
 
     func save(patchFile path: String, copiesFiles: Bool = false) throws {
         do {
-            try graph.save(patchFile: path, like: patch, copiesFiles: copiesFiles)
+            try graph.save(patchFile: path, like: patch, copiesFiles: copiesFiles) { [autosave] in autosave?.keptState($0) }
         } catch { throw RemoteFailure(error, otherwise: .invalidOperation) }
     }
 
@@ -258,9 +300,11 @@ public final class HostSession {
         removed.append(
             RemovedPlugin(
                 number: gone, name: node.name, setup: node.setup, state: node.instance.captureState(folder: nil),
-                isInactive: node.isInactive, connections: connections(of: node),
-                mappings: graph.mappings.filter { $0.nodeID == node.id }.map(\.description)))
+                isInactive: node.isInactive, connections: connections(of: node, isPresent: true),
+                mappings: graph.mappings.filter { $0.nodeID == node.id }.map(\.description),
+                cvMappings: graph.cvMappings.filter { $0.nodeID == node.id }.map(\.description)))
         if removed.count > 16 { removed.removeFirst() }
+        graph.keepTail(of: [node])
         graph.remove([node])
         numbers[gone] = nil
         monitors.removeAll { $0.number == gone }
@@ -289,13 +333,16 @@ public final class HostSession {
         // Who it was connected with may be gone as well.
         for connection in last.connections { try? connect(connection.from, connection.to, gain: connection.gain) }
         for mapping in last.mappings { _ = try? graph.map(mapping) }
+        for mapping in last.cvMappings { _ = try? graph.mapCV(mapping) }
         graph.changed()
         return last.number
     }
 
     /// By name, with partners outside in place of the ends that stand for them.
-    func connections(of node: GraphNode? = nil) -> [PatchConnection] {
-        graph.describedConnections().filter { connection in
+    ///
+    /// - Parameter isPresent: see `Graph.describedConnections`.
+    func connections(of node: GraphNode? = nil, isPresent: Bool = false) -> [PatchConnection] {
+        graph.describedConnections(isPresent: isPresent).filter { connection in
             guard let node else { return true }
             return connection.from.hasPrefix(node.name + ":") || connection.to.hasPrefix(node.name + ":")
         }
@@ -344,16 +391,17 @@ public final class HostSession {
                 throw HostError.connection(from: from, to: to, cause: "JACK refuses")
             }
         case (.outside(let other), .ports(let node, let ports)), (.ports(let node, let ports), .outside(let other)):
-            for port in ports {
+            let pattern = ports[0].isInput ? to : from
+            for (i, port) in ports.enumerated() {
                 let end = try graph.outsideEnd(node, port, gain: gain)
-                try connect(end, other)
+                try connect(end, GraphEnd.partner(other, i, of: ports.count, pattern))
             }
         case (.outside(let other), .end(let name)):
             guard let end = graph.inputs.first(where: { $0.name == name }) else { throw missing(from, to, name) }
-            try connect(end, other)
+            try connect(end, .init(pattern: other))
         case (.end(let name), .outside(let other)):
             guard let end = graph.outputs.first(where: { $0.name == name }) else { throw missing(from, to, name) }
-            try connect(end, other)
+            try connect(end, .init(pattern: other))
         default:
             try graph.connect(PatchConnection(from: from, to: to, gain: gain))
         }
@@ -363,16 +411,17 @@ public final class HostSession {
         .connection(from: from, to: to, cause: "there is no port '\(name)' here")
     }
 
-    private func connect(_ end: GraphEnd, _ other: String) throws {
-        end.add(other)
+    private func connect(_ end: GraphEnd, _ partner: GraphEnd.Partner) throws {
+        end.add(partner)
         guard let jack else { return }
         try jack.ports.register(end)
-        let others = jack.ports.matches(end, .init(pattern: other))
+        let others = jack.ports.matches(end, partner)
         let made = others.filter { jack.ports.connect(end, $0) }
         if made.isEmpty {
-            end.partners.removeAll { $0.pattern == other }
+            end.partners.removeAll { $0 == partner }
             graph.removeIdleEnds()
-            throw HostError.connection(from: other, to: end.name, cause: "there is no such port in JACK, or it is of another kind")
+            throw HostError.connection(
+                from: partner.pattern, to: end.name, cause: "there is no such port in JACK, or it is of another kind")
         }
     }
 
@@ -412,14 +461,20 @@ public final class HostSession {
         }
     }
 
+    /// - Parameter other: a port, or the pattern that the end was connected by.
     private func disconnect(_ end: GraphEnd, _ other: String) throws {
-        let count = end.partners.count
+        let gone = end.partners.filter { $0.pattern == other }
         end.partners.removeAll { $0.pattern == other }
-        if count > end.partners.count { jack?.ports.forget(end, other) }
-        if end.partners.isEmpty && end.others.isEmpty && end.port != nil && count > 0 {
+        let names = gone.isEmpty ? [other] : gone.flatMap { jack?.ports.matches(end, $0) ?? [] }
+        if !gone.isEmpty { for name in names { jack?.ports.forget(end, name) } }
+        if end.partners.isEmpty && end.others.isEmpty && end.port != nil && !gone.isEmpty {
             // It fades out, and then JACK loses it, and the connection with it.
             graph.removeIdleEnds()
-        } else if !(jack?.ports.disconnect(end, other) ?? true) || count == 0 && jack == nil {
+            return
+        }
+        // Somebody whom it was to be connected with, and who is not there, is no failure.
+        let parted = names.filter { jack?.ports.disconnect(end, $0) ?? false }
+        if parted.isEmpty && gone.isEmpty {
             throw HostError.connection(from: other, to: end.name, cause: "they are not connected")
         }
     }
@@ -461,6 +516,7 @@ public final class HostSession {
         tellTransport()
         feedback.flush()
         lookForBundles()
+        lookForStuck()
         autosave?.turn(self)
     }
 
@@ -496,6 +552,9 @@ public final class HostSession {
         switch event.source {
         case .controller: mapping.source = .controller(Int(event.number))
         case .nrpn: mapping.source = .nrpn(Int(event.number))
+        case .rpn: mapping.source = .rpn(Int(event.number))
+        // Whoever plays presses whichever key.
+        case .keyPressure: mapping.source = .keyPressure(nil)
         case .bend: mapping.source = .bend
         case .pressure: mapping.source = .pressure
         case .note: mapping.source = .note(Int(event.number))
@@ -511,14 +570,32 @@ public final class HostSession {
                 made.process.pointee.low, made.process.pointee.high))
     }
 
-    /// mod-host's number of a source: the controller's, 131 for the pitch bend; NRPNs stand above 256.
+    /// A source's number in commands: the controller's, 131 for the pitch bend as in mod-host; the others' stand above.
     static func controllerNumber(_ source: MIDIMapping.Source) -> Int {
         switch source {
         case .controller(let number): number
         case .bend: 131
         case .pressure: 132
         case .note(let number): 133 + number
+        case .keyPressure(nil): 261
+        case .keyPressure(let key?): 262 + key
         case .nrpn(let number): 512 + number
+        case .rpn(let number): 16896 + number
+        }
+    }
+
+    /// The source of such a number; nil: there is none.
+    static func source(_ number: Int) -> MIDIMapping.Source? {
+        switch number {
+        case 0...127: .controller(number)
+        case 131: .bend
+        case 132: .pressure
+        case 133...260: .note(number - 133)
+        case 261: .keyPressure(nil)
+        case 262...389: .keyPressure(number - 262)
+        case 512...16895: .nrpn(number - 512)
+        case 16896...33278: .rpn(number - 16896)
+        default: nil
         }
     }
 

@@ -28,6 +28,8 @@ public final class JackHost {
         /// Seconds of a fade, and for which what has been replaced or bypassed may go on sounding, where a patch does not say.
         public var fade = Graph.usualFade
         public var soundingTail = 0.0
+        /// Whether fades have constant amplitude instead of constant power, where a patch does not say.
+        public var fadesEvenly = false
         /// Whether JACK has a port for every port of every plugin, and not for those alone that are connected with others.
         public var offersPorts = false
         public var collectsMIDI = false
@@ -100,10 +102,12 @@ public final class JackHost {
         self.world = world
         self.options = options
         startsTransport = patch.transport?.isRolling ?? false
-        wantsTimebase = options.isTimebaseMaster || patch.transport?.isMaster ?? false
+        wantsTimebase = options.isTimebaseMaster || patch.transport?.isMaster ?? false || patch.transport?.followsMIDI ?? false
         timebase = .allocate(capacity: 1)
         timebase.initialize(to: ch_timebase())
         ch_memory_give_back()
+        // States and work may take longer than a period may last, and nobody hears it.
+        world.callLimit = 5 * options.hangLimit
         // A plugin that is not there is told of whether or not a server is.
         if options.found == nil { for setup in patch.plugins { _ = try world.plugin(setup.uri) } }
         for fault in options.faults where fault.place == .load { world.refused[fault.uri] = fault.text }
@@ -127,6 +131,8 @@ public final class JackHost {
         session = HostSession(graph: graph, world: world)
         session.jack = self
         session.use(patch)
+        if let tempo = options.tempo { session.keepTransport { $0.tempo = tempo } }
+        if options.isTimebaseMaster { session.keepTransport { $0.isMaster = true } }
         session.onNotice = options.onNotice
         if let found = options.found { session.restore(found.contents) }
         session.quarantine(options.faults, options.autosave)
@@ -215,8 +221,9 @@ public final class JackHost {
 
     private func prepare(_ patch: Patch) throws {
         let process = graph.process
-        graph.usualTimes = (options.fade, options.soundingTail)
+        graph.usualTimes = (options.fade, options.fadesEvenly, options.soundingTail)
         if patch.fade == nil { graph.fadeSeconds = options.fade }
+        if patch.fadesEvenly == nil { graph.fadesEvenly = options.fadesEvenly }
         if patch.tail == nil { graph.tailSeconds = options.soundingTail }
         timebase.pointee.beats_per_minute = UnsafePointer(process.pointer(to: \.tempo)!)
         timebase.pointee.beats_per_bar = UnsafePointer(process.pointer(to: \.beatsPerBar)!)
@@ -229,7 +236,9 @@ public final class JackHost {
         process.pointee.guardsPlugins = true
         process.pointee.overrunLimit = Int32(options.overrunLimit)
         process.pointee.tapsControls = options.collectsControls
-        if options.commands != nil || !graph.mappings.isEmpty { try graph.offerMIDI() }
+        let followsMIDI = patch.transport?.followsMIDI ?? false
+        if followsMIDI { process.pointee.clock.mode = ProcessClock.begins }
+        if options.commands != nil || followsMIDI || !graph.mappings.isEmpty { try graph.offerMIDI() }
         for end in graph.inputs + graph.outputs { try ports.register(end) }
         followEnds()
         graph.offersPorts = options.offersPorts
@@ -271,6 +280,8 @@ public final class JackHost {
         graph.unregisterEnd = { [ports] in ports.unregister($0) }
         graph.detachEnd = { [ports] in ports.detach($0) }
         graph.releaseEnd = { [ports] in ports.release($0) }
+        graph.presentPartners = { [ports, unowned graph] in ports.presentPartners($0, graph) }
+        graph.partnerNames = { [ports] in ports.matches($0, $1) }
     }
 
     private func prepareSession() {
@@ -563,6 +574,8 @@ public final class JackHost {
     /// Lets go of the client. Nothing runs the graph after it.
     private func leave(isServerThere: Bool) {
         (graph.registerEnd, graph.unregisterEnd, graph.detachEnd, graph.releaseEnd) = (nil, nil, nil, nil)
+        graph.presentPartners = { [ports, unowned graph] in ports.rememberedPartners($0, graph) }
+        graph.partnerNames = nil
         if !isClosed {
             if isServerThere { ports.removeProperties(graph) }
             jack_client_close(client)

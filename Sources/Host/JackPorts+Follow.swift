@@ -96,6 +96,7 @@ extension JackPorts {
     private func keepInMind(_ end: GraphEnd, _ other: String, _ id: jack_port_id_t, _ isConnected: Bool) {
         if isConnected {
             wanted[end.name, default: []].insert(other)
+            noteConnected(end, other)
             parted.removeAll { $0.end === end && $0.other == other }
         } else if wanted[end.name]?.contains(other) ?? false {
             parted.append((end, other, id, ch_now()))
@@ -117,6 +118,7 @@ extension JackPorts {
             parted.removeFirst()
             if exists(first.other) {
                 wanted[first.end.name]?.remove(first.other)
+                noteTakenApart(first.end, first.other)
             } else {
                 connected.remove("\(first.end.id) \(first.other)")
             }

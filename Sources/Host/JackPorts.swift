@@ -7,6 +7,10 @@ final class JackPorts {
     private let onNotice: ((String) -> Void)?
     /// Pairs that have been connected, so that what somebody took apart by hand stays apart.
     var connected: Set<String> = []
+    /// What was taken apart by hand, which stays so until it is connected by hand: `key(end, other)`.
+    private var takenApart: Set<String> = []
+    /// Ports with which connections cannot be saved, which has been said.
+    var unsayable: Set<String> = []
     /// By the end's name: who it is connected with, or was when they went.
     var wanted: [String: Set<String>] = [:]
     /// What has just been taken apart, JACK's number of the other port, and when (ns).
@@ -155,6 +159,7 @@ final class JackPorts {
     private func forget(_ end: GraphEnd) {
         let prefix = "\(end.id) "
         connected = connected.filter { !$0.hasPrefix(prefix) }
+        takenApart = takenApart.filter { !$0.hasPrefix(prefix) }
     }
 
     // MARK: Connections
@@ -163,7 +168,7 @@ final class JackPorts {
     func connectPartners(_ graph: Graph) {
         for end in graph.inputs + graph.outputs where !end.partners.isEmpty {
             for partner in end.partners {
-                for other in matches(end, partner) where connected.insert("\(end.id) \(other)").inserted {
+                for other in matches(end, partner) where !isTakenApart(end, other) && connected.insert(key(end, other)).inserted {
                     _ = connect(end, other)
                 }
             }
@@ -180,13 +185,25 @@ final class JackPorts {
         (before, remembered) = (remembered, now)
     }
 
+    /// What was connected when there was a server.
+    var rememberedConnections: [String: [String]] { remembered.isEmpty ? before : remembered }
+
     /// Connects what was connected, as far as it is there.
     func restore(_ graph: Graph) {
-        let wanted = remembered.isEmpty ? before : remembered
         for end in graph.outsideEnds() {
-            for other in wanted[end.name] ?? [] where connected.insert("\(end.id) \(other)").inserted { _ = connect(end, other) }
+            for other in rememberedConnections[end.name] ?? [] where connected.insert(key(end, other)).inserted { _ = connect(end, other) }
         }
     }
+
+    private func key(_ end: GraphEnd, _ other: String) -> String { "\(end.id) \(other)" }
+    func isTakenApart(_ end: GraphEnd, _ other: String) -> Bool { takenApart.contains(key(end, other)) }
+    func noteTakenApart(_ end: GraphEnd, _ other: String) { takenApart.insert(key(end, other)) }
+    /// Another patch says anew who is to be connected with whom.
+    func forgetTakenApart() {
+        connected.subtract(takenApart)
+        takenApart = []
+    }
+    func noteConnected(_ end: GraphEnd, _ other: String) { takenApart.remove(key(end, other)) }
 
     /// The ports of others that a partner means.
     func matches(_ end: GraphEnd, _ partner: GraphEnd.Partner) -> [String] {
@@ -204,12 +221,14 @@ final class JackPorts {
     func connect(_ end: GraphEnd, _ other: String) -> Bool {
         guard let jack = end.jack, let name = jack_port_name(jack) else { return false }
         let status = end.isInput ? jack_connect(client, other, name) : jack_connect(client, name, other)
-        return status == 0 || status == EEXIST
+        guard status == 0 || status == EEXIST else { return false }
+        noteConnected(end, other)
+        return true
     }
 
     func disconnect(_ end: GraphEnd, _ other: String) -> Bool {
         wanted[end.name]?.remove(other)
-        connected.remove("\(end.id) \(other)")
+        noteTakenApart(end, other)
         guard let jack = end.jack, let name = jack_port_name(jack) else { return false }
         return (end.isInput ? jack_disconnect(client, other, name) : jack_disconnect(client, name, other)) == 0
     }

@@ -5,11 +5,15 @@ public struct MIDIMapping: Sendable, Equatable {
         case controller(Int)
         /// 0 to 16383; moved by data entry (controllers 6 and 38).
         case nrpn(Int)
+        /// A registered parameter, 0 to 16382 (0 is the bend's range, 1 fine tuning …); moved by data entry as well.
+        case rpn(Int)
         case bend
         /// Channel pressure.
         case pressure
         /// 0 to 127: its velocity; what is on or off is so while the key is down.
         case note(Int)
+        /// Polyphonic pressure (aftertouch) of a key, 0 to 127; nil: of whichever key.
+        case keyPressure(Int?)
     }
 
     public enum Curve: Sendable, Equatable {

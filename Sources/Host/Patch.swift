@@ -17,6 +17,8 @@ public struct Patch: Sendable, Equatable {
     public var transport: PatchTransport?
     /// Milliseconds of a fade, 0 to 60000; nil: as the host has it.
     public var fade: Float?
+    /// Whether fades have constant amplitude instead of constant power; nil: as the host has it.
+    public var fadesEvenly: Bool?
     /// Seconds for which what has been replaced or bypassed may go on sounding, 0 to 3600; nil: as the host has it.
     public var tail: Float?
     /// Whether the plugins stand in a row; nil: as the connections have it. Not part of the text.

@@ -41,13 +41,17 @@ private struct PatchReader {
             case "name": patch.name = try string(table, key)
             case "comment": patch.comment = try string(table, key)
             case "author": patch.author = try string(table, key)
+            case "fade_curve":
+                let curve = try string(table, key)
+                guard curve == "linear" || curve == "power" else { throw fail("fade_curve is \"power\" or \"linear\"", key) }
+                patch.fadesEvenly = curve == "linear"
             case "fade": patch.fade = Float(try number(table, key, 0...60000))
             case "tail": patch.tail = Float(try number(table, key, 0...3600))
             case "plugin", "connection", "midi", "cv", "program": break
             case "transport": patch.transport = try transport(table)
             default:
                 throw fail(
-                    "unknown key '\(key)' (a patch has name, comment, author, fade, tail, [[plugin]], [[connection]], [[midi]], "
+                    "unknown key '\(key)' (a patch has name, comment, author, fade, fade_curve, tail, [[plugin]], [[connection]], [[midi]], "
                         + "[[cv]], [[program]] and [transport])", key)
             }
         }
@@ -187,6 +191,13 @@ private struct PatchReader {
             case "control": made.control = try string(entry, key)
             case "cc": sources.append(.controller(Int(try number(entry, key, 0...127))))
             case "nrpn": sources.append(.nrpn(Int(try number(entry, key, 0...16383))))
+            case "rpn": sources.append(.rpn(Int(try number(entry, key, 0...16382))))
+            case "key_pressure":
+                if entry[key]?.bool != nil {
+                    if try flag(entry, key) { sources.append(.keyPressure(nil)) }
+                } else {
+                    sources.append(.keyPressure(Int(try number(entry, key, 0...127))))
+                }
             case "note": sources.append(.note(Int(try number(entry, key, 0...127))))
             case "bend": if try flag(entry, key) { sources.append(.bend) }
             case "pressure": if try flag(entry, key) { sources.append(.pressure) }
@@ -199,12 +210,12 @@ private struct PatchReader {
                 (made.low, made.high) = (Float(ends[0]), Float(ends[1]))
             default:
                 throw fail(
-                    "unknown key '\(key)' (a mapping has control, one of cc, nrpn, bend, pressure and note, and channel, range, curve "
-                        + "and takeover)", key)
+                    "unknown key '\(key)' (a mapping has control, one of cc, nrpn, rpn, bend, pressure, key_pressure and note, and "
+                        + "channel, range, curve and takeover)", key)
             }
         }
         if made.control.isEmpty { throw fail("mapping \(place + 1) has no control = \"plugin:control\"", "midi") }
-        guard sources.count == 1 else { throw fail("a mapping has one of cc, nrpn, bend, pressure and note", "midi") }
+        guard sources.count == 1 else { throw fail("a mapping has one of cc, nrpn, rpn, bend, pressure, key_pressure and note", "midi") }
         made.source = sources[0]
         return made
     }
@@ -280,8 +291,12 @@ private struct PatchReader {
             case "beat_unit": made.beatUnit = Float(try number(entry, key, 1...64))
             case "rolling": made.isRolling = try flag(entry, key)
             case "master": made.isMaster = try flag(entry, key)
+            case "sync":
+                let mode = try string(entry, key)
+                guard mode == "midi" || mode == "none" else { throw fail("sync is \"midi\" or \"none\"", key) }
+                made.followsMIDI = mode == "midi"
             default:
-                throw fail("unknown key '\(key)' (a transport has tempo, beats_per_bar, beat_unit, rolling and master)", key)
+                throw fail("unknown key '\(key)' (a transport has tempo, beats_per_bar, beat_unit, rolling, master and sync)", key)
             }
         }
         return made

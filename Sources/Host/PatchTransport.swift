@@ -8,6 +8,8 @@ public struct PatchTransport: Sendable, Equatable {
     public var isRolling = false
     /// Whether the host is to be JACK's timebase master.
     public var isMaster = false
+    /// Whether tempo and transport follow MIDI clock, which makes the host the timebase master.
+    public var followsMIDI = false
 
     public init() {}
 }

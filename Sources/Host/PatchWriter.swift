@@ -10,6 +10,7 @@ extension Patch {
         line("comment", comment.map(Patch.quoted))
         line("author", author.map(Patch.quoted))
         line("fade", fade.map(Patch.number))
+        line("fade_curve", fadesEvenly.map { $0 ? "\"linear\"" : "\"power\"" })
         line("tail", tail.map(Patch.number))
         if let transport {
             lines += ["", "[transport]"]
@@ -18,6 +19,7 @@ extension Patch {
             line("beat_unit", transport.beatUnit.map(Patch.number))
             flag("rolling", transport.isRolling)
             flag("master", transport.isMaster)
+            if transport.followsMIDI { line("sync", "\"midi\"") }
         }
         for plugin in plugins {
             lines += ["", "[[plugin]]"]
@@ -50,9 +52,11 @@ extension Patch {
             switch mapping.source {
             case .controller(let number): line("cc", String(number))
             case .nrpn(let number): line("nrpn", String(number))
+            case .rpn(let number): line("rpn", String(number))
             case .note(let number): line("note", String(number))
             case .bend: flag("bend", true)
             case .pressure: flag("pressure", true)
+            case .keyPressure(let key): line("key_pressure", key.map(String.init) ?? "true")
             }
             line("channel", mapping.channel.map(String.init))
             if let low = mapping.low, let high = mapping.high { line("range", "[\(Patch.number(low)), \(Patch.number(high))]") }

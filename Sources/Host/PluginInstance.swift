@@ -16,6 +16,10 @@ public final class PluginInstance {
     /// As `ch_suspect` has it, without a name in the graph.
     let suspect: UnsafeMutablePointer<CChar>
     private var workerThread: OpaquePointer?
+    /// What the plugin's ports lie in.
+    var portMemory: ProcessMemory?
+    /// Calls for its state that have not come back; through ch_load.
+    private var stuckCalls: Int32 = 0
     private var isActive = false
 
     /// Loads the plugin and sets its controls and default state; it is not active yet.
@@ -57,18 +61,45 @@ public final class PluginInstance {
         }
         if world.loaded.insert(uri).inserted { ch_guard_know(description.binaryPath, suspect) }
         startWorker(settings)
+        tellOptions()
         restoreDefaultState()
+    }
+
+    /// Tells a plugin of the options once more by its own interface (`opts:interface`), as some take them only so. It is loaded anew when they
+    /// change, and told again.
+    private func tellOptions() {
+        guard let data = ch_instance_extension(lilvInstance, LV2.options + "interface"),
+            let set = data.assumingMemoryBound(to: LV2_Options_Interface.self).pointee.set
+        else { return }
+        // Whatever it makes of them, it has been told.
+        _ = set(lilv_instance_handle(lilvInstance), features.optionList)
     }
 
     deinit {
         let before = ch_enter(suspect, Int32(ch_place_load))
+        defer { ch_leave(before) }
+        guard stopWorker() else {
+            // It is in the plugin still: nothing that it may touch goes before it.
+            _ = Unmanaged.passRetained(features)
+            if let portMemory { _ = Unmanaged.passRetained(portMemory) }
+            return
+        }
         deactivate()
-        stopWorker()
         lilv_instance_free(lilvInstance)
-        ch_leave(before)
         values.deallocate()
         free(suspect)
     }
+
+    // MARK: What does not come back
+
+    /// Whether it was asked for its state and has not answered: it is not asked again before it has.
+    var isStuck: Bool { ch_load(&stuckCalls) != 0 }
+    func noteStuck(_ change: Int32) { _ = ch_add(&stuckCalls, change) }
+
+    /// Whether its worker is not expected to come back any more.
+    var isGivenUp = false
+    /// What its worker is at; the same number twice: at the same thing. 0: at nothing.
+    var work: UInt32 { features.worker.map { ch_worker_present($0) } ?? 0 }
 
     func activate() {
         let before = ch_enter(suspect, Int32(ch_place_load))
@@ -87,6 +118,13 @@ public final class PluginInstance {
     /// The value of a control port, by symbol.
     public func value(_ symbol: String) -> Float? {
         description.ports.first { $0.kind == .control && $0.symbol == symbol }.map { ch_load_float(values + $0.index) }
+    }
+
+    /// Of one whose state cannot be had.
+    func takeControls(of other: PluginInstance) {
+        for port in description.ports where port.kind == .control && port.isInput && !port.isHostDriven {
+            ch_store_float(values + port.index, ch_load_float(other.values + port.index))
+        }
     }
 
     /// The value that a control has before anything is set.
@@ -155,11 +193,15 @@ public final class PluginInstance {
         workerThread = cr_thread_start("lv2-worker", 0, { ch_worker_main($0!.assumingMemoryBound(to: ch_worker.self)) }, worker)
     }
 
-    private func stopWorker() {
-        guard let worker = features.worker, let workerThread else { return }
+    /// Waits for its end, but not for ever; false if it does not come.
+    private func stopWorker() -> Bool {
+        guard let worker = features.worker, let workerThread else { return true }
         ch_worker_stop(worker)
+        let limit = UInt64((isGivenUp ? 0.1 : world.callLimit) * 1e9)
+        if limit > 0 && !cr_semaphore_wait_for(worker.pointee.ended, limit) { return false }
         cr_thread_join(workerThread)
         self.workerThread = nil
+        return true
     }
 }
 

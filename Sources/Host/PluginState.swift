@@ -176,9 +176,16 @@ extension PluginInstance {
         }
     }
 
-    /// The state as it is now; files are copied or linked into `folder`, or named where they are if that is nil.
+    /// The state as it is now; files are copied or linked into `folder`, or named where they are if that is nil. nil: it cannot be had.
     func captureState(folder: String?) -> OpaquePointer? {
+        if isStuck { return nil }
         features.prepareScratchFolder()
+        guard world.callLimit > 0 else { return captureHere(folder: folder) }
+        return StateCapture.capture(self, folder: folder, seconds: world.callLimit)
+    }
+
+    /// The same, however long it takes.
+    func captureHere(folder: String?) -> OpaquePointer? {
         let before = ch_enter(suspect, Int32(ch_place_state))
         defer { ch_leave(before) }
         return lilv_state_new_from_instance(

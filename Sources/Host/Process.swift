@@ -10,6 +10,8 @@ struct Process {
     var planPosition: UInt64 = 0
     /// A quarter of a sine in `fadeSteps` steps: the gain of what fades in; read backwards, of what fades out.
     var fadeCurve: UnsafeMutablePointer<Float>
+    /// 1: fades have constant amplitude; 0: constant power. Between threads.
+    var fadesEvenly: Int32 = 0
     static let fadeSteps = 1024
     /// Whether faulty plugins are muted and bypassed: live, not when rendering.
     var guardsPlugins = false
@@ -44,8 +46,9 @@ struct Process {
     var playerChannels = 0
     var playerFrames: UInt64 = 0
 
-    /// By channel: which NRPN data entry goes to.
-    var nrpn: UnsafeMutablePointer<ProcessNRPN>
+    /// By channel: which parameter data entry goes to.
+    var dataEntry: UnsafeMutablePointer<ProcessDataEntry>
+    var clock: ProcessClock
 
     // Messages
     /// Set-up thread → process (`ProcessCommand`).
@@ -328,7 +331,9 @@ struct LearnedEvent {
 
 /// One control that MIDI moves.
 struct ProcessMapping {
-    enum Source: UInt8 { case controller, nrpn, bend, pressure, note }
+    enum Source: UInt8 { case controller, nrpn, rpn, bend, pressure, note, keyPressure }
+    /// As a number: any key.
+    static let anyKey: UInt16 = 128
     enum Curve: UInt8 { case linear, logarithmic, power }
 
     var id: UInt32
@@ -352,10 +357,15 @@ struct ProcessMapping {
     var position: Float = -1
 }
 
-struct ProcessNRPN {
-    var number: UInt16 = 0
-    var isSelected = false
+struct ProcessDataEntry {
+    /// Of the registered parameter that is selected, and of the non-registered one.
+    var registered: UInt16 = ProcessDataEntry.none
+    var nonRegistered: UInt16 = 0
+    /// `.rpn` or `.nrpn`: which of them was selected last.
+    var source = ProcessMapping.Source.rpn
     var coarse: UInt8 = 0
+    /// The registered parameter that is none: data entry moves nothing then.
+    static let none: UInt16 = 0x3FFF
 }
 
 struct ControlEvent {

@@ -12,7 +12,7 @@ func followMIDI(_ process: UnsafeMutablePointer<Process>) {
         var next = ch_sequence_first(sequence, urids)
         while let event = next {
             if event.pointee.body.type == urids.pointee.midi_event, let bytes = ch_event_body(event) {
-                followMessage(process, bytes, event.pointee.body.size)
+                followMessage(process, bytes, event.pointee.body.size, event.pointee.time.frames)
             }
             next = ch_sequence_next(sequence, event)
         }
@@ -20,48 +20,67 @@ func followMIDI(_ process: UnsafeMutablePointer<Process>) {
 }
 
 @_noAllocation @_noLocks
-private func followMessage(_ process: UnsafeMutablePointer<Process>, _ bytes: UnsafePointer<UInt8>, _ size: UInt32) {
-    if size < 2 || size > 3 || bytes[0] >= 0xF0 { return }
+private func followMessage(
+    _ process: UnsafeMutablePointer<Process>, _ bytes: UnsafePointer<UInt8>, _ size: UInt32, _ time: Int64
+) {
+    if size > 0 && bytes[0] >= 0xF0 { return followClock(process, bytes, size, time) }
+    if size < 2 || size > 3 { return }
     let channel = bytes[0] & 0x0F
+    let first = UInt16(bytes[1] & 0x7F)
     let second = size > 2 ? bytes[2] & 0x7F : 0
     switch bytes[0] & 0xF0 {
+    case 0xA0:
+        move(process, .keyPressure, channel, first, Float(second) / 127)
     case 0xB0:
         tell(process, bytes, size, isAlways: false)
         followController(process, channel, bytes[1] & 0x7F, second)
     case 0xC0:
         tell(process, bytes, size, isAlways: true)
     case 0xD0:
-        move(process, .pressure, channel, 0, Float(bytes[1] & 0x7F) / 127)
+        move(process, .pressure, channel, 0, Float(first) / 127)
     case 0xE0:
-        move(process, .bend, channel, 0, Float(UInt16(bytes[1] & 0x7F) | UInt16(second) << 7) / 16383)
+        move(process, .bend, channel, 0, Float(first | UInt16(second) << 7) / 16383)
     case 0x90 where second > 0:
-        move(process, .note, channel, UInt16(bytes[1] & 0x7F), Float(second) / 127)
+        move(process, .note, channel, first, Float(second) / 127)
     case 0x80, 0x90:
-        move(process, .note, channel, UInt16(bytes[1] & 0x7F), 0)
+        move(process, .note, channel, first, 0)
     default: break
     }
 }
 
 @_noAllocation @_noLocks
 private func followController(_ process: UnsafeMutablePointer<Process>, _ channel: UInt8, _ number: UInt8, _ value: UInt8) {
-    let nrpn = process.pointee.nrpn + Int(channel)
+    let entry = process.pointee.dataEntry + Int(channel)
     switch number {
     case 99:
-        nrpn.pointee.number = nrpn.pointee.number & 0x7F | UInt16(value) << 7
-        nrpn.pointee.isSelected = true
+        entry.pointee.nonRegistered = entry.pointee.nonRegistered & 0x7F | UInt16(value) << 7
+        entry.pointee.source = .nrpn
     case 98:
-        nrpn.pointee.number = nrpn.pointee.number & 0x3F80 | UInt16(value)
-        nrpn.pointee.isSelected = true
-    case 100, 101:
-        nrpn.pointee.isSelected = false  // data entry is a registered parameter's now
-    case 6 where nrpn.pointee.isSelected:
-        nrpn.pointee.coarse = value
-        move(process, .nrpn, channel, nrpn.pointee.number, Float(UInt16(value) << 7 | UInt16(value)) / 16383)
-    case 38 where nrpn.pointee.isSelected:
-        move(process, .nrpn, channel, nrpn.pointee.number, Float(UInt16(nrpn.pointee.coarse) << 7 | UInt16(value)) / 16383)
+        entry.pointee.nonRegistered = entry.pointee.nonRegistered & 0x3F80 | UInt16(value)
+        entry.pointee.source = .nrpn
+    case 101:
+        entry.pointee.registered = entry.pointee.registered & 0x7F | UInt16(value) << 7
+        entry.pointee.source = .rpn
+    case 100:
+        entry.pointee.registered = entry.pointee.registered & 0x3F80 | UInt16(value)
+        entry.pointee.source = .rpn
+    case 6 where selected(entry) != nil:
+        entry.pointee.coarse = value
+        move(process, entry.pointee.source, channel, selected(entry)!, Float(UInt16(value) << 7 | UInt16(value)) / 16383)
+    case 38 where selected(entry) != nil:
+        move(
+            process, entry.pointee.source, channel, selected(entry)!,
+            Float(UInt16(entry.pointee.coarse) << 7 | UInt16(value)) / 16383)
     default:
         move(process, .controller, channel, UInt16(number), Float(value) / 127)
     }
+}
+
+/// The parameter that data entry goes to, or nil: then it is a controller as others are.
+@_noAllocation @_noLocks
+private func selected(_ entry: UnsafeMutablePointer<ProcessDataEntry>) -> UInt16? {
+    if entry.pointee.source == .nrpn { return entry.pointee.nonRegistered }
+    return entry.pointee.registered == ProcessDataEntry.none ? nil : entry.pointee.registered
 }
 
 /// - Parameter position: of the controller, 0 to 1.
@@ -82,7 +101,8 @@ private func move(
     let plan = process.pointee.plan
     for i in 0..<plan.pointee.mappingCount {
         let mapping = plan.pointee.mappings[i]
-        if mapping.pointee.source != source || mapping.pointee.number != number { continue }
+        if mapping.pointee.source != source { continue }
+        if mapping.pointee.number != number && !(source == .keyPressure && mapping.pointee.number == ProcessMapping.anyKey) { continue }
         if mapping.pointee.channel != 255 && mapping.pointee.channel != channel { continue }
         if source == .note && position == 0 && !mapping.pointee.isWhole { continue }
         let isOn: Float = source == .note && mapping.pointee.isWhole && position > 0 ? 1 : position

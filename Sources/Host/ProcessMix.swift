@@ -78,9 +78,10 @@ private func fadeGain(
     return curve(process, share, isRising)
 }
 
-/// A quarter of a sine at `share` (0 to 1) of its way, or of a cosine.
+/// A quarter of a sine at `share` (0 to 1) of its way, or of a cosine; or a straight line, if that is wanted.
 @_noAllocation @_noLocks
 private func curve(_ process: UnsafeMutablePointer<Process>, _ share: Float, _ isRising: Bool) -> Float {
+    if ch_load(&process.pointee.fadesEvenly) != 0 { return isRising ? share : 1 - share }
     let place = (isRising ? share : 1 - share) * Float(Process.fadeSteps)
     let step = min(max(Int(place), 0), Process.fadeSteps - 1)
     let low = process.pointee.fadeCurve[step]

@@ -254,21 +254,16 @@ extension RemoteCommand {
                 "<instance_number>", "<param_symbol>", "<midi_channel>", "<midi_cc>", "<minimum>", "<maximum>", "<curve>",
                 "<takeover>",
             ], optional: 2,
-            summary: "has a controller move a control; 131 is the pitch bend, 132 channel pressure, 133+N note N, 512+N NRPN N; curve: "
-                + "linear, logarithmic or a power; takeover: not before it has passed the control's value",
+            summary: "has a controller move a control; 131 is the pitch bend, 132 channel pressure, 133+N note N, 261 the pressure of "
+                + "any key, 262+N of key N, 512+N NRPN N, 16896+N RPN N; curve: linear, logarithmic or a power; takeover: not before it "
+                + "has passed the control's value",
             example: "midi_map 0 gain 0 7 0.0 1.0"
         ) { session, words in
             let node = try session.node(try instance(words[0]))
             let channel = try whole(words[2])
             guard (-1...15).contains(channel) else { throw RemoteFailure(.assignmentFailed, "channels go from 0 to 15; -1: all") }
-            let source: MIDIMapping.Source
-            switch try whole(words[3]) {
-            case let number where (0...127).contains(number): source = .controller(number)
-            case 131: source = .bend
-            case 132: source = .pressure
-            case let number where (133...260).contains(number): source = .note(number - 133)
-            case let number where (512...(512 + 16383)).contains(number): source = .nrpn(number - 512)
-            default: throw RemoteFailure(.assignmentFailed, "\(words[3]) is no controller")
+            guard let source = HostSession.source(try whole(words[3])) else {
+                throw RemoteFailure(.assignmentFailed, "\(words[3]) is no controller")
             }
             var mapping = try session.mapping(node, words[1], source, low: try real(words[4]), high: try real(words[5]))
             mapping.channel = channel < 0 ? nil : channel + 1
@@ -415,14 +410,17 @@ extension RemoteCommand {
             return .status(0)
         },
         RemoteCommand(
-            name: "transport_sync", arguments: ["<mode>"], summary: "what the transport follows: none but JACK here",
-            example: "transport_sync none"
-        ) { _, words in
+            name: "transport_sync", arguments: ["<mode>"],
+            summary: "what tempo and transport follow: none (but JACK), or midi: the clock, start, stop and song position at a MIDI input",
+            example: "transport_sync midi"
+        ) { session, words in
             switch words[0] {
-            case "none": return .status(0)
+            case "none": try session.followMIDI(false)
+            case "midi": try session.followMIDI(true)
             case "link": throw RemoteFailure(.linkUnavailable, "there is no Ableton Link here")
-            default: throw RemoteFailure(.invalidOperation, "the transport follows JACK alone")
+            default: throw RemoteFailure(.invalidOperation, "'\(words[0])' is neither none, midi nor link")
             }
+            return .status(0)
         },
         RemoteCommand(
             name: "feature_enable", arguments: ["<feature>", "<enable>"],

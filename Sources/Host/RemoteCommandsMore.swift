@@ -313,6 +313,12 @@ extension HostSession {
         return port
     }
 
+    func inputControl(_ node: GraphNode, _ symbol: String) throws -> PortDescription {
+        let port = try control(node, symbol)
+        if !port.isInput { throw RemoteFailure(.invalidSymbol, "\(symbol) is an output") }
+        return port
+    }
+
     func parameter(_ node: GraphNode, _ name: String) throws -> ParameterDescription {
         guard let found = node.description.parameters.first(where: { $0.uri == name || $0.symbol == name }) else {
             throw RemoteFailure(.invalidSymbol, "\(node.description.name) has no parameter '\(name)'")
@@ -323,8 +329,7 @@ extension HostSession {
     /// - Parameter text: a number, or the name of a scale point.
     func setControl(_ node: GraphNode, _ symbol: String, _ text: String) throws {
         if symbol == ":bypass" { return node.setBypass(try RemoteCommand.real(text) > 0.5) }
-        let port = try control(node, symbol)
-        if !port.isInput { throw RemoteFailure(.invalidSymbol, "\(symbol) is an output") }
+        let port = try inputControl(node, symbol)
         var value: Float
         if let point = port.scalePoints.first(where: { $0.label.lowercased() == text.lowercased() }) {
             value = point.value
@@ -347,10 +352,7 @@ extension HostSession {
     func mapping(
         _ node: GraphNode, _ symbol: String, _ source: MIDIMapping.Source, low: Float, high: Float
     ) throws -> MIDIMapping {
-        if symbol != ":bypass" {
-            let port = try control(node, symbol)
-            if !port.isInput { throw RemoteFailure(.invalidSymbol, "\(symbol) is an output") }
-        }
+        if symbol != ":bypass" { _ = try inputControl(node, symbol) }
         var mapping = MIDIMapping(control: "\(node.name)\(symbol == ":bypass" ? symbol : ":" + symbol)", source: source)
         if symbol != ":bypass" {
             (mapping.low, mapping.high) = (low, high)
@@ -370,6 +372,22 @@ extension HostSession {
         if let beatsPerBar, !(1...64).contains(beatsPerBar) { throw RemoteFailure(.invalidOperation, "a bar has 1 to 64 beats") }
         if let tempo { ch_store_float(&graph.process.pointee.tempo, tempo) }
         if let beatsPerBar { ch_store_float(&graph.process.pointee.beatsPerBar, beatsPerBar) }
+        keepTransport { transport in
+            if let tempo { transport.tempo = tempo }
+            if let beatsPerBar { transport.beatsPerBar = beatsPerBar }
+        }
         jack?.metreHasChanged()
+    }
+
+    /// - Throws: `RemoteFailure` if another client is the timebase master: then there is nothing to be led.
+    func followMIDI(_ isFollowed: Bool) throws {
+        if isFollowed {
+            guard jack?.setTimebaseMaster(true) ?? true else {
+                throw RemoteFailure(.invalidOperation, "another client is JACK's timebase master")
+            }
+            do { try graph.offerMIDI() } catch { throw RemoteFailure(error, otherwise: .memoryAllocation) }
+        }
+        ch_store(&graph.process.pointee.clock.mode, isFollowed ? ProcessClock.begins : ProcessClock.off)
+        keepTransport { $0.followsMIDI = isFollowed }
     }
 }

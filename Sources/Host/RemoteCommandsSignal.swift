@@ -5,24 +5,31 @@ extension RemoteCommand {
     /// Fades, the timebase, CV and levels.
     static let signalCommands: [RemoteCommand] = [
         RemoteCommand(
-            name: "fade", arguments: ["<milliseconds>"], optional: 1,
-            summary: "how long changes fade, 0 to 60000; alone: how long now", example: "fade 50"
+            name: "fade", arguments: ["<milliseconds>", "<curve>"], optional: 2,
+            summary: "how long changes fade, 0 to 60000, and how: power (for sounds that differ) or linear (for those that are alike); alone: "
+                + "how long now, and linear if it is", example: "fade 50 power"
         ) { session, words in
-            guard let word = words.first else { return .status(0, String(format: "%g", session.graph.fadeSeconds * 1000)) }
-            let time = try real(word)
-            guard (0...60000).contains(time) else { throw RemoteFailure(.invalidOperation, "a fade takes 0 to 60000 ms") }
-            session.graph.fadeSeconds = Double(time) / 1000
+            let graph = session.graph
+            guard let word = words.first else {
+                return .status(0, String(format: "%g", graph.fadeSeconds * 1000) + (graph.fadesEvenly ? " linear" : ""))
+            }
+            let time = try time(word, 0...60000, "a fade takes 0 to 60000 ms")
+            if words.count > 1 {
+                guard words[1] == "power" || words[1] == "linear" else {
+                    throw RemoteFailure(.invalidOperation, "'\(words[1])' is neither power nor linear")
+                }
+                graph.fadesEvenly = words[1] == "linear"
+            }
+            graph.fadeSeconds = time / 1000
             return .status(0)
         },
         RemoteCommand(
             name: "tail", arguments: ["<seconds>"], optional: 1,
-            summary: "how long a plugin that was replaced or bypassed may go on sounding, 0 to 3600; alone: how long now",
+            summary: "how long a plugin that was replaced, removed or bypassed may go on sounding, 0 to 3600; alone: how long now",
             example: "tail 4"
         ) { session, words in
             guard let word = words.first else { return .status(0, String(format: "%g", session.graph.tailSeconds)) }
-            let time = try real(word)
-            guard (0...3600).contains(time) else { throw RemoteFailure(.invalidOperation, "a tail lasts 0 to 3600 s") }
-            session.graph.tailSeconds = Double(time)
+            session.graph.tailSeconds = try time(word, 0...3600, "a tail lasts 0 to 3600 s")
             return .status(0)
         },
         RemoteCommand(
@@ -33,6 +40,7 @@ extension RemoteCommand {
             guard session.jack?.setTimebaseMaster(isMaster) ?? true else {
                 throw RemoteFailure(.invalidOperation, "another client is JACK's timebase master")
             }
+            session.keepTransport { $0.isMaster = isMaster }
             return .status(0)
         },
         RemoteCommand(
@@ -57,8 +65,7 @@ extension RemoteCommand {
                 throw RemoteFailure(.invalidOperation, "'\(words[5])' is no mode: it is one of -, +, b and =")
             }
             let (source, known) = try session.cvSource(words[2])
-            let port = try session.control(node, words[1])
-            if !port.isInput { throw RemoteFailure(.invalidSymbol, "\(port.symbol) is an output") }
+            let port = try session.inputControl(node, words[1])
             var mapping = CVMapping(control: "\(node.name):\(port.symbol)", source: source)
             (mapping.low, mapping.high) = (try real(words[3]), try real(words[4]))
             (mapping.sourceLow, mapping.sourceHigh) = cvRange(known, mode: words[5])
@@ -97,6 +104,12 @@ extension RemoteCommand {
             return .status(0)
         },
     ]
+
+    private static func time(_ word: String, _ range: ClosedRange<Float>, _ cause: String) throws -> Double {
+        let time = try real(word)
+        guard range.contains(time) else { throw RemoteFailure(.invalidOperation, cause) }
+        return Double(time)
+    }
 
     /// The part of a signal that moves a control: what the source says of its range, by mod-host's modes.
     private static func cvRange(_ known: ClosedRange<Float>?, mode: String) -> (Float, Float) {
@@ -150,6 +163,9 @@ extension HostSession {
             now.rolling, now.has_tempo ? now.beats_per_bar : ch_load_float(&process.pointee.beatsPerBar),
             now.has_tempo ? now.beats_per_minute : ch_load_float(&process.pointee.tempo)
         )
+        // A transport that stands tells its tempo when it is asked to.
+        let isLed = ch_load(&process.pointee.clock.mode) != ProcessClock.off && !now.rolling
+        if isLed && abs(now.beats_per_minute - ch_load_float(&process.pointee.tempo)) > 0.005 { jack.metreHasChanged() }
         if let before = toldTransport, before == told { return }
         let isFirst = toldTransport == nil
         toldTransport = told

@@ -13,6 +13,8 @@ public final class World {
 
     /// Tries plugins out before they are loaded; nil: they are taken as they come.
     public var probe: PluginProbe?
+    /// Seconds after which a plugin that is asked for its state, or works, counts as stuck; 0: never.
+    var callLimit = 0.0
     /// Plugins that have been loaded, by URI.
     var loaded: Set<String> = []
     /// By URI: plugins that are not to be loaded, and why.

@@ -57,6 +57,9 @@ struct HostCommand: ParsableCommand {
     @Option(name: .long, help: "Milliseconds in which presets, patches and bypasses are faded to, 0 to 60000.")
     var fade = 20.0
 
+    @Option(name: .long, help: "Their curve: power, for sounds that differ, or linear, for those that are alike.")
+    var fadeCurve = "power"
+
     @Option(
         name: .customLong("keep-tail"),
         help: "Seconds for which a plugin that was replaced or bypassed may go on sounding; 0: it fades.")
@@ -120,6 +123,8 @@ struct HostCommand: ParsableCommand {
             guard (0...60000).contains(fade) else { throw HostError.usage("--fade goes from 0 to 60000") }
             guard (0...3600).contains(keepTail) else { throw HostError.usage("--keep-tail goes from 0 to 3600") }
             options.fade = fade / 1000
+            guard fadeCurve == "power" || fadeCurve == "linear" else { throw HostError.usage("--fade-curve is power or linear") }
+            options.fadesEvenly = fadeCurve == "linear"
             guard [nil, "all", "ends"].contains(ports) else { throw HostError.usage("--ports is all or ends") }
             options.soundingTail = keepTail
             options.overrunLimit = max(0, overrunLimit)

@@ -161,7 +161,7 @@ import Testing
         send(0x80, 60, 0)
         expect(session, "param_get 0 :bypass", "resp 0 0.0000")
         expect(session, "midi_map 0 gain 16 7 0 1", "resp -304")
-        expect(session, "midi_map 0 gain 0 300 0 1", "resp -304")
+        expect(session, "midi_map 0 gain 0 400 0 1", "resp -304")
         expect(session, "midi_unmap 0 nope", "resp -103")
     }
 
@@ -179,6 +179,22 @@ import Testing
         stepper.run(blocks: 5)
         #expect(abs(value(after: [0xD3, 64]) - 16 * pow(64 / 127, 2)) < 0.001)
         #expect(value(after: [0xD4, 127]) < 5 && value(after: [0xD3, 127]) == 16)
+        // The pressure of any key, and of one
+        expect(session, "midi_map 0 gain 3 261 0 12.7", "resp 1")
+        stepper.run(blocks: 5)
+        #expect(value(after: [0xA3, 70, 100]) == 10 && value(after: [0xA3, 20, 50]) == 5 && value(after: [0xA4, 20, 1]) == 5)
+        expect(session, "midi_map 0 gain 3 322 0 12.7", "resp 1")
+        stepper.run(blocks: 5)
+        #expect(value(after: [0xA3, 60, 100]) == 10 && value(after: [0xA3, 61, 50]) == 10)
+        // A registered parameter, of 14 bits; not once it is deselected, and not a non-registered one of its number
+        expect(session, "midi_map 0 gain -1 16898 0 16", "resp 1")
+        stepper.run(blocks: 5)
+        let tuned = value(after: [0xB1, 101, 0], [0xB1, 100, 2], [0xB1, 6, 64], [0xB1, 38, 0])
+        #expect(abs(tuned - 16 * 8192 / 16383) < 0.001)
+        #expect(value(after: [0xB1, 99, 0], [0xB1, 98, 2], [0xB1, 6, 1]) == tuned)
+        #expect(value(after: [0xB1, 101, 127], [0xB1, 100, 127], [0xB1, 6, 1]) == tuned)
+        expect(session, "midi_map 0 gain -1 33279 0 16", "resp -304")
+        expect(session, "midi_map 0 gain -1 390 0 16", "resp -304")
         // A key's velocity, downwards
         expect(session, "midi_map 0 gain -1 193 10 -10 linear", "resp 1")
         stepper.run(blocks: 5)
@@ -198,6 +214,7 @@ import Testing
     @Test(arguments: [
         ([[0xE2, 0, 100]], MIDIMapping.Source.bend), ([[0xD2, 50]], .pressure), ([[0x92, 61, 100]], .note(61)),
         ([[0xB2, 99, 7], [0xB2, 98, 104], [0xB2, 6, 1]], .nrpn(1000)), ([[0xB2, 9, 1]], .controller(9)),
+        ([[0xB2, 101, 0], [0xB2, 100, 1], [0xB2, 6, 64]], .rpn(1)), ([[0xA2, 60, 30]], .keyPressure(nil)),
     ]) func everySourceIsLearned(messages: [[UInt8]], source: MIDIMapping.Source) throws {
         let scratch = try ScratchFolder()
         let (session, stepper) = session()
@@ -211,6 +228,43 @@ import Testing
         var wanted = MIDIMapping(control: "effect_0:gain", source: source)
         (wanted.channel, wanted.low, wanted.high, wanted.curve, wanted.takesOver) = (3, 0, 1, .power(2), true)
         #expect(try Patch(reading: scratch.file("mine.toml")).mappings == [wanted])
+    }
+
+    /// A clock at 97.5, with a jitter of 2 ms; then at another tempo.
+    @Test func midiClockSetsTheTempo() throws {
+        let scratch = try ScratchFolder()
+        let (session, stepper) = session()
+        for line in ["add \(Example.fifths) 0", "connect keys effect_0:in"] { _ = session.execute(line) }
+        stepper.run(blocks: 60)
+        var random = SystemRandomNumberGenerator()
+        func run(_ tempo: Double, seconds: Double) {
+            let began = stepper.frames
+            let count = Int(seconds * tempo / 60 * 24)
+            let ticks = (0..<count).map { tick in
+                TimedMIDI(
+                    time: began + 100 + Int(Double(tick) * 60 / tempo / 24 * 48000) + Int.random(in: 0...96, using: &random), bytes: [0xF8])
+            }
+            stepper.run(blocks: Int(seconds * 48000) / 64, midi: ticks)
+        }
+        let metre = { stepper.graph.tempo }
+        run(97.5, seconds: 1)
+        #expect(metre() == 0)  // nobody has asked for it
+        expect(session, "transport_sync midi", "resp 0")
+        run(97.5, seconds: 3)
+        #expect(abs(metre() - 97.5) < 0.5, "\(metre())")
+        run(140, seconds: 2)
+        #expect(abs(metre() - 140) < 0.7, "\(metre())")
+        expect(session, "transport_sync none", "resp 0")
+        run(80, seconds: 2)
+        #expect(abs(metre() - 140) < 0.7, "\(metre())")
+        expect(session, "transport_sync tap", "resp -902")
+        // What was set by command is saved, with what it is to follow.
+        expect(session, "set_bpm 77", "resp 0")
+        expect(session, "set_bpb 3", "resp 0")
+        expect(session, "transport_sync midi", "resp 0")
+        expect(session, "patch_save \(scratch.file("mine.toml"))", "resp 0")
+        let transport = try #require(Patch(reading: scratch.file("mine.toml")).transport)
+        #expect(transport.tempo == 77 && transport.beatsPerBar == 3 && transport.followsMIDI && !transport.isRolling)
     }
 
     @Test func signalsMoveControls() throws {

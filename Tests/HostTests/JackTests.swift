@@ -235,6 +235,7 @@ import Testing
         #expect(report.block == 64)
         #expect(report.last("maximum_block") == 64)
         #expect(report.last("longest_block") == 64)  // never more than it was told
+        #expect(report.last("options_told") == 1)  // by its own interface, of just this
         #expect(report.latency == 77)  // its controls came along
         #expect(finished.errors.contains("512 frames a period") && finished.errors.contains("64 frames a period"))
     }
@@ -276,6 +277,90 @@ import Testing
         third.signal(SIGINT)
         commands.fileHandleForWriting.write(Data("quit\n".utf8))
         #expect(host.finish().status == 0)
+    }
+
+    /// Made by patch, by `--connect`, by command and by hand; some of a pattern's taken apart by hand.
+    @Test func savedPatchBringsItsConnectionsBack() throws {
+        let server = try JackServer()
+        let scratch = try ScratchFolder()
+        let device = server.host(Example.fifths, "--name", "device")
+        #expect(eventually { server.run("jack_lsp").output.contains("device:midi_out") })
+        try """
+            [[plugin]]
+            uri = "\(Example.scope)"
+            name = "scope"
+
+            [[connection]]
+            from = "in"
+            to = "scope:in0"
+
+            [[connection]]
+            from = "scope:out?"
+            to = "system:playback_*"
+            gain = 0.5
+
+            """.write(toFile: scratch.file("start.toml"), atomically: true, encoding: .utf8)
+        func connected(_ pairs: [(String, String)]) -> Bool {
+            let lines = server.run("jack_lsp", "-c").output.split(separator: "\n").map(String.init)
+            var port = ""
+            var found: Set<String> = []
+            for line in lines { if line.hasPrefix(" ") { found.insert(port + " " + line.dropFirst(3)) } else { port = line } }
+            return pairs.allSatisfy { found.contains("\($0) \($1)") }
+        }
+        func play(_ patch: String, _ more: [String] = []) -> (Program, Pipe) {
+            let commands = Pipe()
+            let host = Program(
+                [Program.continuo, "host", patch, "--console", "--ports", "all", "--name", "player"] + more, server: server.name,
+                input: commands.fileHandleForReading)
+            return (host, commands)
+        }
+        func save(_ commands: Pipe, _ name: String) throws -> String {
+            commands.fileHandleForWriting.write(Data("patch_save \(scratch.file(name))\n".utf8))
+            #expect(eventually { FileManager.default.fileExists(atPath: scratch.file(name)) })
+            return try String(contentsOfFile: scratch.file(name), encoding: .utf8)
+        }
+        func has(_ text: String, _ from: String, _ to: String) -> Bool { text.contains("from = \"\(from)\"\nto = \"\(to)\"\n") }
+        let (host, commands) = play(scratch.file("start.toml"), ["--connect", "in=system:capture_1"])
+        #expect(eventually { connected([("player:in", "system:capture_1"), ("player:scope_out1", "system:playback_2")]) }, "\(host.errors)")
+        #expect(server.run("jack_connect", "system:capture_2", "player:scope_in1").status == 0)
+        #expect(server.run("jack_connect", "device:midi_out", "player:midi_in").status == 0)
+        commands.fileHandleForWriting.write(Data("connect system:capture_1 scope:in1\n".utf8))
+        let made = [
+            ("player:in", "system:capture_1"), ("player:scope_in1", "system:capture_2"), ("player:scope_in1", "system:capture_1"),
+            ("player:midi_in", "device:midi_out"), ("player:scope_out0", "system:playback_1"),
+        ]
+        #expect(eventually { connected(made) }, "\(server.run("jack_lsp", "-c").output)")
+        let first = try save(commands, "first.toml")
+        #expect(has(first, "system:capture_1", "in") && has(first, "system:capture_2", "scope:in1"), "\(first)")
+        #expect(has(first, "system:capture_1", "scope:in1") && has(first, "device:midi_out", "midi_in"), "\(first)")
+        #expect(has(first, "scope:out?", "system:playback_*") && first.contains("gain = 0.5") && !has(first, "scope:out0", "system:playback_*"))
+        // Part of what the pattern means is taken apart, and stays so when ports come and go.
+        #expect(server.run("jack_disconnect", "player:scope_out1", "system:playback_2").status == 0)
+        Thread.sleep(forTimeInterval: 1)
+        let guest = server.host(Example.amp, "--name", "guest")
+        #expect(eventually { server.run("jack_lsp").output.contains("guest:out_1") })
+        Thread.sleep(forTimeInterval: 0.5)
+        #expect(!connected([("player:scope_out1", "system:playback_2")]))
+        let second = try save(commands, "second.toml")
+        #expect(has(second, "scope:out0", "system:playback_1") && !second.contains("system:playback_*") && !second.contains("playback_2"), "\(second)")
+        commands.fileHandleForWriting.write(Data("quit\n".utf8))
+        #expect(host.finish().status == 0)
+        let (again, orders) = play(scratch.file("second.toml"))
+        #expect(eventually { connected(made) }, "\(again.errors) \(server.run("jack_lsp", "-c").output)")
+        #expect(!connected([("player:scope_out1", "system:playback_2")]))
+        try FileManager.default.createDirectory(atPath: scratch.file("again"), withIntermediateDirectories: true)
+        #expect(try save(orders, "again/second.toml") == second)
+        // What is taken apart by command does not come back either.
+        orders.fileHandleForWriting.write(Data("disconnect system:capture_2 scope:in1\ndisconnect_all player:midi_in\n".utf8))
+        #expect(eventually { !connected([("player:scope_in1", "system:capture_2")]) && !connected([("player:midi_in", "device:midi_out")]) })
+        let fourth = try save(orders, "fourth.toml")
+        #expect(!fourth.contains("capture_2") && !fourth.contains("device:"), "\(fourth)")
+        orders.fileHandleForWriting.write(Data("quit\n".utf8))
+        #expect(again.finish().status == 0)
+        for other in [guest, device] {
+            other.signal(SIGINT)
+            _ = other.finish()
+        }
     }
 
     @Test func portsSayWhatTheyAre() throws {

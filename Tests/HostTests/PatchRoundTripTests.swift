@@ -79,7 +79,8 @@ import Testing
         for _ in 0..<Int.random(in: 0...3, using: &random) {
             let sources: [MIDIMapping.Source] = [
                 .controller(Int.random(in: 0...127, using: &random)), .nrpn(Int.random(in: 0...16383, using: &random)), .bend,
-                .pressure, .note(Int.random(in: 0...127, using: &random)),
+                .pressure, .note(Int.random(in: 0...127, using: &random)), .rpn(Int.random(in: 0...16382, using: &random)),
+                .keyPressure(maybe(&random) { Int.random(in: 0...127, using: &$0) }),
             ]
             var mapping = MIDIMapping(control: text(&random, 1...9), source: sources.randomElement(using: &random)!)
             mapping.channel = maybe(&random) { Int.random(in: 1...16, using: &$0) }
@@ -89,6 +90,7 @@ import Testing
             patch.mappings.append(mapping)
         }
         patch.fade = maybe(&random) { Float.random(in: 0...60000, using: &$0) }
+        patch.fadesEvenly = maybe(&random) { Bool.random(using: &$0) }
         patch.tail = maybe(&random) { Float.random(in: 0...3600, using: &$0) }
         for _ in 0..<Int.random(in: 0...2, using: &random) {
             var mapping = CVMapping(control: text(&random, 1...9), source: text(&random, 1...9))

@@ -32,7 +32,7 @@ struct ProbePlugin {
 
     static let controls = [
         "sample_rate", "minimum_block", "maximum_block", "nominal_block", "sequence_size", "features", "longest_block",
-        "last_free_wheeling", "last_enabled", "last_tempo", "positions", "optional_cv", "atom_capacity", "runs",
+        "last_free_wheeling", "last_enabled", "last_tempo", "positions", "optional_cv", "atom_capacity", "runs", "options_told",
     ]
 
     private static func turtle(_ extra: String) -> String {
@@ -91,7 +91,7 @@ struct ProbePlugin {
         #include <string.h>
         #include <time.h>
 
-        enum { CONTROLS = 14, DELAY = 4096 };
+        enum { CONTROLS = 15, DELAY = 4096 };
         typedef struct {
             void* ports[10 + CONTROLS];
             float told[CONTROLS];
@@ -186,8 +186,23 @@ struct ProbePlugin {
 
         static void cleanup(LV2_Handle handle) { free(handle); }
 
+        // Counts the options that it is told of by its own interface, if they are what its features said.
+        static uint32_t get_options(LV2_Handle handle, LV2_Options_Option* options) { return LV2_OPTIONS_ERR_UNKNOWN; }
+        static uint32_t set_options(LV2_Handle handle, const LV2_Options_Option* options) {
+            Probe* probe = handle;
+            for (; options->key; ++options) {
+                if (options->key == probe->map->map(probe->map->handle, LV2_BUF_SIZE__maxBlockLength) &&
+                    *(const int32_t*)options->value == (int32_t)probe->told[2]) probe->told[14] += 1;
+            }
+            return LV2_OPTIONS_SUCCESS;
+        }
+        static const void* extension(const char* uri) {
+            static const LV2_Options_Interface options = {get_options, set_options};
+            return strcmp(uri, LV2_OPTIONS__interface) ? NULL : &options;
+        }
+
         static const LV2_Descriptor descriptor = {
-            "urn:continuo:test:probe", instantiate, connect_port, NULL, run, NULL, cleanup, NULL};
+            "urn:continuo:test:probe", instantiate, connect_port, NULL, run, NULL, cleanup, extension};
         LV2_SYMBOL_EXPORT
         const LV2_Descriptor* lv2_descriptor(uint32_t index) { return index == 0 ? &descriptor : NULL; }
         """#

@@ -44,6 +44,51 @@ import Testing
         withExtendedLifetime(probe) {}
     }
 
+    @Test(arguments: [(0.0, Float(0)), (0.5, 1)]) func whatIsRemovedDiesAway(tail: Double, expected: Float) throws {
+        let (probe, session, stepper) = try setUp(tail: tail)
+        #expect(session.execute("add \(ProbePlugin.uri) 1").text == "resp 1")
+        #expect(session.execute("connect effect_0:out effect_1:in").text == "resp 0")
+        #expect(session.execute("connect effect_1:out out").text == "resp 0")
+        stepper.run(blocks: 200)
+        let now = stepper.frames + 10
+        stepper.run(blocks: 1) { $0 == now ? 1 : 0 }
+        #expect(session.execute("remove 0").text == "resp 0")
+        stepper.run(blocks: 60)
+        // Heard beside the other, whose way to the output is its own.
+        #expect(abs(heard(stepper, now + 2000) - 2 * expected) < 0.01, "\(heard(stepper, now + 2000))")
+        // One after another, and more than may die away at once
+        #expect(session.execute("remove 1").text == "resp 0")
+        stepper.run(blocks: 5)
+        for number in 2..<9 {
+            _ = session.execute("add \(ProbePlugin.uri) \(number)")
+            _ = session.execute("connect effect_\(number):out out")
+            if number > 2 { _ = session.execute("connect effect_\(number - 1):out effect_\(number):in") }
+            stepper.run(blocks: 40)
+        }
+        #expect(session.execute("remove -1").text == "resp 0")
+        stepper.run(blocks: 2000)
+        #expect(stepper.graph.tailCount == 0 && stepper.isSettled && stepper.graph.nodes.isEmpty)
+        withExtendedLifetime(probe) {}
+    }
+
+    @Test func fadesHaveTheCurveThatIsWanted() throws {
+        let (probe, session, stepper) = try setUp(tail: 0, delay: 0)
+        func middle(_ curve: String) -> Float {
+            #expect(session.execute("fade 100 \(curve)").text == "resp 0")
+            let began = stepper.frames
+            #expect(session.execute("revive 0").text == "resp 0")
+            stepper.run(blocks: 300) { _ in 1 }
+            return stepper.sound[0][(began + 64)...].max() ?? 0
+        }
+        stepper.run(blocks: 20) { _ in 1 }
+        // The same sound twice: 3 dB more in the middle at equal power, nothing at equal amplitude
+        #expect(abs(middle("power") - Float(2).squareRoot()) < 0.01)
+        #expect(abs(middle("linear") - 1) < 0.001)
+        #expect(session.execute("fade").text == "resp 0 100 linear")
+        #expect(session.execute("fade 100 round").text == "resp -902")
+        withExtendedLifetime(probe) {}
+    }
+
     @Test func silenceEndsATail() throws {
         let (probe, session, stepper) = try setUp(tail: 3000)
         #expect(session.execute("revive 0").text == "resp 0")

@@ -37,6 +37,30 @@ for attempt in 1 2 3 4; do
 done
 [ "${overruns:-1}" = 0 ] && ok "no period took the host too long" || not_ok "no period took the host too long" "$overruns did"
 
+# A sequencer's MIDI clock leads tempo and transport.
+compile clock -O1 "$hosts/clock.c" -ljack -lm
+mkfifo "$folder/led"
+"$program" host --console --name led <"$folder/led" >"$folder/out" 2>"$folder/errors" &
+host=$!
+exec 9>"$folder/led"
+echo "transport_sync midi" >&9
+for _ in $(seq 300); do [ -s "$folder/out" ] && break; sleep 0.1; done
+for attempt in 1 2 3 4 5; do
+    said=$(timeout 60 "$tests/clock" led:midi_in 97 2 2>&1)
+    wrong=$(awk '{ for (i = 1; i < NF; i++) value[$i] = $(i + 1) }
+        function check(what, bad) { if (bad) print what ": " $0 }
+        /tempo/ { check("tempo", value["tempo"] < 95 || value["tempo"] > 99) }
+        { check("rolling", value["rolling"] != ($1 ~ /^(started|continued)/)); count++ }
+        /off/ { check("place", value["off"] > 20) }
+        END { if (count != 4) print count " lines" }' <<<"$said" | tr '\n' ' ')
+    [ -n "$wrong" ] || break
+    note "MIDI clock: $wrong: try $attempt"
+done
+[ -z "$wrong" ] && ok "tempo, place, start and stop follow MIDI clock ($(tr '\n' ' ' <<<"$said"))" || not_ok "tempo, place, start and stop follow MIDI clock" "$wrong"
+echo quit >&9
+exec 9>&-
+ended "$host"
+
 # A token, and commands from a pipe
 mkfifo "$folder/console"
 "$program" host --port "$port" --token geheim --console --json <"$folder/console" >"$folder/out" 2>"$folder/errors" &

@@ -331,6 +331,48 @@ def dying_in_save():
     host.quit()
 
 
+def hanging_in_save():
+    host = Host("--autosave", "0.5", "--hang-limit", "0.3", name="asking")
+    host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in", f"add {AMP} 1", "param_set 0 memory 5")
+    wait_for_save("asking", "memory = 5")
+    host.do("param_set 0 fault 12", "param_set 1 gain -3")
+    check("a plugin that hangs while its state is saved: named", eventually(lambda: "effect_0 (Bad amp) does not answer when" in host.said()),
+          short(host.said()))
+    check("a hang in a save: it plays on", host.plays(0) and host.process.poll() is None, short(host.said()))
+    check("a hang in a save: the rest is kept on", wait_for_save("asking", "gain = -3"), short(host.said()))
+    path = folder + "/asked.toml"
+    answer = host.ask(f"patch_save {path}")
+    kept = read(folder + "/asked.state/effect_0/memory.txt")
+    check("a hang in a save: a patch is saved with what was kept of it last",
+          answer == "resp 0" and "gain = -3" in read(path) and kept.startswith("        5\n") and kept.count("\n") == 10000, f"{answer}: {kept[:40]}")
+    host.do("param_set 0 fault 0", "param_set 0 memory 6")
+    check("a hang in a save: one that answers after all is asked again",
+          eventually(lambda: "has answered after all" in host.said()) and wait_for_save("asking", "memory = 6"), short(host.said()))
+    host.do("param_set 0 fault 12", "param_set 1 gain -5")
+    eventually(lambda: host.said().count("does not answer when") == 2)
+    host.do("remove 0")
+    check("a hang in a save: it can be removed, and the host ends well", 0 not in host.list() and host.quit() == 0 and not sessions("asking"),
+          short(host.said()))
+
+
+def hanging_in_work():
+    host = Host("--autosave", "0.5", "--hang-limit", "0.3", name="working")
+    host.do(f"add {BAD}amp 0", f"add {BAD}amp 1", "connect system:capture_1 effect_0:in", "connect system:capture_1 effect_1:in",
+            "param_set 0 fault 13", "param_set 0 memory 7")
+    check("a plugin that hangs in its worker: named", eventually(lambda: "effect_0 (Bad amp) does not come back from its work" in host.said()),
+          short(host.said()))
+    check("a hang in a worker: it plays on, and is kept", host.plays(0) and host.plays(1) and wait_for_save("working", "memory = 7"),
+          short(host.said()))
+    host.do("param_set 0 fault 0")
+    check("a hang in a worker: it is said when it comes back", eventually(lambda: "effect_0 (Bad amp) has come back" in host.said()),
+          short(host.said()))
+    host.do("param_set 1 fault 13")
+    eventually(lambda: "effect_1 (Bad amp) does not come back" in host.said())
+    host.do("remove 1")
+    check("a hang in a worker: it can be removed", 1 not in host.list() and host.plays(0), short(host.said()))
+    check("a hang in a worker: the host ends well", host.quit() == 0, short(host.said()))
+
+
 def without_restart():
     host = Host("--no-restart", "--autosave", "0.5", "--hang-limit", "1", name="ending")
     host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in", "param_set 0 memory 5")
@@ -625,7 +667,8 @@ for what in [
     lambda: dying(8, "has ended the program", "an exit", "leaving"),
     lambda: dying(9, "has crashed (segmentation fault)", "a stack that is used up", "deep"),
     lambda: dying(11, "has crashed (segmentation fault)", "a crash in a thread of its own", "thread", said=BAD + "amp"),
-    dying_in_save, without_restart, killed, killed_while_saving, full_disk, slow_disk, removed_bundle, no_memory, harm, quiet_autosave,
+    lambda: dying(14, "has crashed (segmentation fault)", "a crash in the worker", "worker", said=BAD + "amp"),
+    dying_in_save, hanging_in_save, hanging_in_work, without_restart, killed, killed_while_saving, full_disk, slow_disk, removed_bundle, no_memory, harm, quiet_autosave,
 ]:
     if len(sys.argv) > 4 and what.__name__ not in sys.argv[4:]:
         continue

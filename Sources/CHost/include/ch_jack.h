@@ -66,6 +66,14 @@ CR_REALTIME ch_transport ch_jack_transport(jack_client_t* client) {
     return transport;
 }
 
+CR_REALTIME void ch_jack_roll(jack_client_t* client, bool is_rolling) {
+    if (is_rolling)
+        jack_transport_start(client);
+    else
+        jack_transport_stop(client);
+}
+CR_REALTIME void ch_jack_locate(jack_client_t* client, uint32_t frame) { jack_transport_locate(client, frame); }
+
 // MARK: Timebase
 
 /// What a timebase master counts. The settings are read as they stand (`ch_load_float`); the rest is JACK's process thread's own.

@@ -95,6 +95,7 @@ CR_REALTIME bool ch_ring_is_empty(const ch_ring* ring) {
 
 CR_REALTIME int32_t ch_load(const int32_t* value) { return __atomic_load_n(value, __ATOMIC_ACQUIRE); }
 CR_REALTIME void ch_store(int32_t* value, int32_t to) { __atomic_store_n(value, to, __ATOMIC_RELEASE); }
+CR_REALTIME int32_t ch_add(int32_t* value, int32_t change) { return __atomic_add_fetch(value, change, __ATOMIC_ACQ_REL); }
 CR_REALTIME bool ch_exchange_if(int32_t* value, int32_t from, int32_t to) {
     return __atomic_compare_exchange_n(value, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }

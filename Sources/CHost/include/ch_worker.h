@@ -25,6 +25,8 @@ typedef struct {
     uint32_t body_capacity;
     int32_t synchronous;         ///< 1 while freewheeling
     int32_t stopping;
+    uint32_t jobs;               ///< how many times the thread has gone into work() or come out of it: odd while it is in there
+    cr_semaphore* ended;         ///< posted when the thread is about to end
     uint32_t refused;            ///< requests and responses that found no room
 } ch_worker;
 
@@ -40,6 +42,11 @@ LV2_Worker_Status ch_worker_schedule_now(LV2_Worker_Schedule_Handle handle, uint
 /// The worker thread's body (`context` is the worker): works until `ch_worker_stop`.
 void ch_worker_main(void* context);
 void ch_worker_stop(ch_worker* worker);
+/// Which job the thread is at, or 0: at none.
+static inline uint32_t ch_worker_present(const ch_worker* worker) {
+    const uint32_t jobs = __atomic_load_n(&worker->jobs, __ATOMIC_ACQUIRE);
+    return jobs & 1 ? jobs : 0;
+}
 
 /// Hands waiting responses to the plugin and ends its cycle. On the process thread, right after run.
 CR_REALTIME void ch_worker_deliver_from(ch_worker* worker, ch_ring* ring) {

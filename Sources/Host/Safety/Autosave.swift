@@ -220,7 +220,8 @@ public final class Autosave: @unchecked Sendable {
         }
         if isLast { queue.sync {} }
         lastSave = ch_now()
-        lastDuration = lastSave &- began
+        // The time that was waited for one that does not answer will not be waited again.
+        if !session.graph.nodes.contains(where: \.instance.isStuck) { lastDuration = lastSave &- began }
     }
 
     /// Seconds that the set-up thread spent on the last one.
@@ -238,10 +239,15 @@ public final class Autosave: @unchecked Sendable {
             } catch HostError.state {}
             AtomicSave.removeTree(path)
         }
-        let old = folder + "/save-\(serial)/patch.state/" + place
-        guard AtomicSave.isFolder(old) else { return false }
+        guard let old = keptState(place) else { return false }
         try AtomicSave.copyTree(old, to: path)
         return true
+    }
+
+    /// Where the state lies that was kept last of the plugin whose states are called so (`PatchFiles.place`); nil: none was.
+    func keptState(_ place: String) -> String? {
+        let path = folder + "/save-\(serial)/patch.state/" + place
+        return AtomicSave.isFolder(path) ? path : nil
     }
 
     private func contents(_ session: HostSession) -> Contents {

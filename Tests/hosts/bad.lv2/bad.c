@@ -4,6 +4,7 @@
 #include <lv2/core/lv2.h>
 #include <lv2/state/state.h>
 #include <lv2/urid/urid.h>
+#include <lv2/worker/worker.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,13 +15,15 @@
 
 #define BAD "urn:continuo:test:bad:"
 enum { IN, OUT, NOTIFY, FAULT, MEMORY, REMEMBERED, FRAMES, PORTS };
-enum { NONE, CRASH, HANG, NAN_OUT, LOUD, SLOW, FLOOD, CORRUPT, EXIT, DEEP, CRASH_IN_SAVE, CRASH_IN_THREAD };
+enum { NONE, CRASH, HANG, NAN_OUT, LOUD, SLOW, FLOOD, CORRUPT, EXIT, DEEP, CRASH_IN_SAVE, CRASH_IN_THREAD, HANG_IN_SAVE, HANG_IN_WORK, CRASH_IN_WORK };
 
 typedef struct {
     void* ports[PORTS];
     LV2_URID sequence, file, path;
     float remembered;
     float frames;
+    LV2_Worker_Schedule* schedule;
+    int has_work;
 } Bad;
 
 static volatile int* const nowhere = (int*)16;
@@ -41,6 +44,7 @@ static LV2_Handle instantiate(
     if (!strcmp(kind, "refuse")) return NULL;
     Bad* bad = calloc(1, sizeof(Bad));
     for (int i = 0; features[i]; ++i) {
+        if (!strcmp(features[i]->URI, LV2_WORKER__schedule)) bad->schedule = features[i]->data;
         if (strcmp(features[i]->URI, LV2_URID__map)) continue;
         LV2_URID_Map* map = features[i]->data;
         bad->sequence = map->map(map->handle, LV2_ATOM__Sequence);
@@ -95,6 +99,11 @@ static void run(LV2_Handle handle, uint32_t frames) {
         if (!pthread_create(&thread, NULL, crash, NULL)) pthread_join(thread, NULL);
         break;
     }
+    case HANG_IN_WORK:
+    case CRASH_IN_WORK:
+        if (!bad->has_work && bad->schedule) bad->schedule->schedule_work(bad->schedule->handle, sizeof(fault), &fault);
+        bad->has_work = 1;
+        break;
     default: break;
     }
     bad->frames += (float)frames;
@@ -117,6 +126,7 @@ static LV2_State_Status save(
     const LV2_State_Map_Path* map = feature(features, LV2_STATE__mapPath);
     if (!make || !map) return LV2_STATE_ERR_NO_FEATURE;
     if (bad->ports[FAULT] && *(const float*)bad->ports[FAULT] == CRASH_IN_SAVE) *nowhere = 1;
+    while (bad->ports[FAULT] && *(const volatile float*)bad->ports[FAULT] == HANG_IN_SAVE) usleep(10000);
     char* path = make->path(make->handle, "memory.txt");
     FILE* file = fopen(path, "w");
     if (!file) return LV2_STATE_ERR_UNKNOWN;
@@ -157,9 +167,23 @@ static LV2_State_Status restore(
     return LV2_STATE_SUCCESS;
 }
 
+static LV2_Worker_Status work(
+    LV2_Handle handle, LV2_Worker_Respond_Function respond, LV2_Worker_Respond_Handle to, uint32_t size, const void* data) {
+    (void)respond, (void)to, (void)size;
+    if (*(const int*)data == CRASH_IN_WORK) *nowhere = 1;
+    while (*(const volatile float*)((Bad*)handle)->ports[FAULT] == HANG_IN_WORK) usleep(10000);
+    return LV2_WORKER_SUCCESS;
+}
+
+static LV2_Worker_Status work_response(LV2_Handle handle, uint32_t size, const void* data) {
+    (void)handle, (void)size, (void)data;
+    return LV2_WORKER_SUCCESS;
+}
+
 static const void* extension(const char* uri) {
     static const LV2_State_Interface state = {save, restore};
-    return strcmp(uri, LV2_STATE__interface) ? NULL : &state;
+    static const LV2_Worker_Interface worker = {work, work_response, NULL};
+    return !strcmp(uri, LV2_STATE__interface) ? (const void*)&state : !strcmp(uri, LV2_WORKER__interface) ? (const void*)&worker : NULL;
 }
 
 static const LV2_Descriptor descriptors[] = {
