@@ -126,8 +126,10 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     /// Probability from which the model is believed that a note begins; and how long before the rise in level it may say so, ms.
     private static var likelyOnset: Float { 0.16 }
     /// Probability from which the model's word is an attack by itself, without a rise in level: notes that are bowed or sung anew.
-    private static var sureOnset: Float { 0.5 }
+    private static var sureOnset: Float { 0.35 }
     private static var onsetLead: Float { 60 }
+    /// How long after a note's beginning the model may still be speaking of that, ms.
+    private static var onsetEcho: Float { 60 }
     /// A gap in voicing up to this long before a new pitch belongs to it, ms.
     private static var transition: Float { 60 }
 
@@ -182,7 +184,7 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
         if away > 0.5 + Self.margin {
             if candidateStart < 0 { candidateStart = recentCount == 1 ? voicedStart : frame.index }
             // The attack that began this note says nothing about another.
-            let attacked = attackFrame > noteStart && Float(candidateStart - attackFrame) * 2.5 < Self.attackReach
+            let attacked = (attackFrame > noteStart && Float(candidateStart - attackFrame) * 2.5 < Self.attackReach) || isAnnounced
             let patience =
                 attacked ? settings.minimumNote
                 : isSlip(away) ? Self.slipPatience
@@ -301,6 +303,11 @@ public struct NoteTracker: BitwiseCopyable, Sendable {
     }
 
     private func nearest(_ pitch: Float) -> Int { max(0, min(127, Int(cr_round(pitch)))) }
+
+    /// Whether the model took something near the candidate's beginning, and not the sounding note's own beginning, for one.
+    private var isAnnounced: Bool {
+        Float(onsetFrame - noteStart) * 2.5 > Self.onsetEcho && Float(abs(candidateStart - onsetFrame)) * 2.5 < Self.onsetLead
+    }
 
     private func isSlip(_ interval: Float) -> Bool {
         abs(interval - 12) < 0.5 || abs(interval - 19) < 0.5 || abs(interval - 24) < 0.5

@@ -33,13 +33,19 @@ def pink(rng, count):
     return noise / np.sqrt(np.mean(noise**2))
 
 
-def mixed(audio, ratio, seed):
-    """Noise `ratio` dB under the clip's mean power; the sum kept under full scale."""
+def summed(audio, ratio, seed):
+    """With noise `ratio` dB under the clip's mean power, and the factor that keeps the sum under full scale."""
     if ratio is None:
-        return audio
+        return audio, 1.0
     power = np.sqrt(np.mean(audio**2))
     out = audio + pink(np.random.default_rng(seed), len(audio)) * power * 10 ** (-ratio / 20)
-    return (out / max(1.0, np.abs(out).max() / 0.99)).astype(np.float32)
+    return out, 1 / max(1.0, np.abs(out).max() / 0.99)
+
+
+def mixed(audio, ratio, seed):
+    """The noisy clip as trackers hear it."""
+    out, scale = summed(audio, ratio, seed)
+    return audio if ratio is None else (out * scale).astype(np.float32)
 
 
 def frames_at(reference_times, times, f0, confidence):

@@ -1,11 +1,12 @@
 """The notes that the plugin sends live: their delay, onset F1 on rendered melodies, and how many on recordings have no ground.
 
-    python notes.py [--models standard quick] [--recordings FILE…] [--plots FOLDER]
+    python notes.py [--models standard quick] [--recordings FILE…] [--plots FOLDER] [--tuning SOUNDFONT --draws 2]
 
 The plugin runs in `continuo render` with blocks of 64 frames: its MIDI comes when it would on a stage. *Delay*: from the key's stroke
 in the score to the MIDI note-on, over the notes that are found. *F1* (mir_eval; onset within 50 ms, pitch within 50 cents): of the
 MIDI with the median delay taken off, which is what a listener's ear does, and with nothing taken off. Melodies: Tests/vectors/melodies
-(FluidR3, the soundfont of the training, other lines), and the twelve held-out instruments of heldout.py, plainly rendered.
+(FluidR3, the soundfont of the training, other lines), and the twelve held-out instruments of heldout.py, plainly rendered. The note
+tracker's settings were found with other melodies (--tuning, MuseScore General).
 
 A note on a recording counts as spurious if neither swift-f0 nor CREPE full hears its pitch (within a semitone, confidence of one half)
 in a third of its time. --plots draws each recording with its notes, to be judged by eye: that is the last word.
@@ -66,27 +67,31 @@ def delays(reference, notes):
     return found
 
 
-def melodies(folder):
-    """(name, recording, [(onset, offset, key)]): the repository's, then the held-out soundfont's, rendered into `folder`."""
-    for path in sorted((root / "Tests/vectors/melodies").glob("*.flac")):
-        yield "repository", path.stem, path, np.loadtxt(path.with_suffix(".tsv"), skiprows=1)[:, :3]
+def melodies(folder, soundfont=None, draws=1):
+    """(group, name, recording, [(onset, offset, key)]): the repository's melodies, then those of the held-out soundfont, rendered into
+    `folder`; or `draws` melodies of each instrument of another soundfont alone, other lines, for tuning."""
     import heldout
 
-    for index, (name, program) in enumerate(heldout.INSTRUMENTS.items()):
-        rng = np.random.default_rng([index, 9300])
-        low, high = heldout.render.PROGRAMS[program]
-        notes, time = [], 0.3
-        key = int(rng.integers(low + 3, min(high, 93) - 3))
-        while time < heldout.render.SECONDS - 1:
-            length = float(np.exp(rng.uniform(np.log(0.15), np.log(0.8))))
-            notes.append((time, time + length * rng.uniform(0.7, 1.0), key, int(rng.integers(60, 115))))
-            time += length + (rng.uniform(0.1, 0.4) if rng.random() < 0.15 else 0)
-            step = int(rng.choice([0, 1, 2, 2, 3, 4, 5, 7])) * int(rng.choice([-1, 1]))
-            key = key + step if low <= key + step <= min(high, 93) else key - step
-        audio = heldout.render.play(notes, np.zeros(len(heldout.render.grid_times())), program)
-        path = pathlib.Path(folder) / f"{name}.wav"
-        soundfile.write(path, 0.35 * audio / np.abs(audio).max(), heldout.RATE, subtype="PCM_16")
-        yield "held-out soundfont", name, path, np.array([n[:3] for n in notes])
+    if soundfont is None:
+        for path in sorted((root / "Tests/vectors/melodies").glob("*.flac")):
+            yield "repository", path.stem, path, np.loadtxt(path.with_suffix(".tsv"), skiprows=1)[:, :3]
+    heldout.render.SOUNDFONT = soundfont or heldout.SOUNDFONT
+    for draw in range(draws):
+        for index, (name, program) in enumerate(heldout.INSTRUMENTS.items()):
+            rng = np.random.default_rng([index, 9300 + draw + (1 if soundfont else 0)])
+            low, high = heldout.render.PROGRAMS[program]
+            notes, time = [], 0.3
+            key = int(rng.integers(low + 3, min(high, 93) - 3))
+            while time < heldout.render.SECONDS - 1:
+                length = float(np.exp(rng.uniform(np.log(0.15), np.log(0.8))))
+                notes.append((time, time + length * rng.uniform(0.7, 1.0), key, int(rng.integers(60, 115))))
+                time += length + (rng.uniform(0.1, 0.4) if rng.random() < 0.15 else 0)
+                step = int(rng.choice([0, 1, 2, 2, 3, 4, 5, 7])) * int(rng.choice([-1, 1]))
+                key = key + step if low <= key + step <= min(high, 93) else key - step
+            audio = heldout.render.play(notes, np.zeros(len(heldout.render.grid_times())), program)
+            path = pathlib.Path(folder) / f"{name}-{draw}.wav"
+            soundfile.write(path, 0.35 * audio / np.abs(audio).max(), heldout.RATE, subtype="PCM_16")
+            yield "tuning" if soundfont else "held-out soundfont", name, path, np.array([n[:3] for n in notes])
 
 
 def grounds(recording):
@@ -115,11 +120,13 @@ def main():
     parser.add_argument("--models", nargs="+", default=["standard", "quick"], choices=NUMBERS)
     parser.add_argument("--recordings", nargs="*")
     parser.add_argument("--plots", type=pathlib.Path)
+    parser.add_argument("--tuning", metavar="SOUNDFONT", help="other melodies of this soundfont instead, and no recordings")
+    parser.add_argument("--draws", type=int, default=1, help="melodies of each instrument, with --tuning")
     parser.add_argument("--program", default=os.environ.get("CONTINUO", str(root / "build/bin/continuo")))
     arguments = parser.parse_args()
     os.environ.setdefault("CONTINUO", arguments.program)
     os.environ.setdefault("LV2_PATH", f"{root}/build/lv2")
-    recordings = arguments.recordings
+    recordings = [] if arguments.tuning else arguments.recordings
     if recordings is None:
         samples = "/usr/share/sonic-pi/samples"
         recordings = [root / "demo/recording.flac"] + [f"{samples}/{n}.flac" for n in (
@@ -128,7 +135,7 @@ def main():
         recordings = [r for r in recordings if os.path.exists(r)]
     with tempfile.TemporaryDirectory() as folder:
         late = {}
-        pieces = list(melodies(folder))
+        pieces = list(melodies(folder, arguments.tuning, arguments.draws))
         for model in arguments.models:
             rows = []
             for group, name, path, truth in pieces:
@@ -162,7 +169,7 @@ def main():
                     arguments.plots.mkdir(parents=True, exist_ok=True)
                     subprocess.run([arguments.program, "track", str(recording), "--model", model, "--quiet", "--plot",
                                     str(arguments.plots / f"{pathlib.Path(recording).stem}-{model}.png")], check=True)
-        for model, (wrong, count) in totals.items():
+        for model, (wrong, count) in totals.items() if recordings else ():
             print(f"{model}: {wrong} of {count} notes on recordings without ground ({100 * wrong / max(1, count):.1f} %)")
 
 

@@ -44,7 +44,7 @@ def frames(front, model, clip, ratio, seed, pink):
     grid = np.clip(np.round(instants / 40).astype(int), 0, len(clip["f0"]) - 1)
     truth = np.where(instants >= 0, clip["f0"][grid], 0)
     around = np.clip(grid[:, None] + np.array([-6, 6]), 0, len(clip["f0"]) - 1)
-    sure = (clip["f0"][around] > 0).astype(int).sum(axis=1) != 1
+    sure = ((clip["f0"][around] > 0).astype(int).sum(axis=1) != 1) & (truth >= 0)
     near = np.abs(12 * np.log2(np.maximum(f0, 1) / np.maximum(truth, 1))) < 0.5
     return read[0].numpy(), near, truth > 0, sure
 

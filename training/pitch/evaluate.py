@@ -1,8 +1,12 @@
-"""Continuo Pitch's network as a tracker, from a checkpoint, and its delay after a step in pitch.
+"""Continuo Pitch's network as a tracker, from a checkpoint: its delay after a step in pitch, and its loudness.
 
     python evaluate.py RUN/last.pt        prints the delay for steps up and down over the range
+
+With the held-out clips there (training/peers/heldout.py) it prints how far, in dB, the loudness is from the level of the clip without
+its noise, over voiced frames, and how far the level of the noisy sound itself is: what there would be without the network.
 """
 
+import pathlib
 import sys
 
 import numpy as np
@@ -58,6 +62,40 @@ def delay(front, model, low, high, phase=0):
     return (made[min(first, len(made) - 1)] - step) / features.RATE
 
 
+def loudness(front, model, clips):
+    """Rows (condition, mean absolute error of the head, of the noisy sound's level; dB) over the voiced frames of all clips."""
+    import soundfile
+
+    sys.path.insert(0, str(pathlib.Path(__file__).parent / "../peers"))
+    import bench
+    import render
+
+    hop, delay = front.setting.hop, front.setting.delay
+    for condition, ratio in bench.CONDITIONS:
+        head, plain = [], []
+        for seed, path in enumerate(clips):
+            clean = soundfile.read(path, dtype="float32")[0]
+            f0 = np.loadtxt(path.with_suffix(".f0"))
+            noisy = bench.mixed(clean, ratio, 1000 + seed)
+            # The sum may have been turned down: by as much as what is in it.
+            scale = bench.summed(clean, ratio, 1000 + seed)[1]
+            *_, said = estimate(front, model, noisy)
+            instants = hop * np.arange(1, len(said) + 1) - delay
+            inside = (instants >= 0) & (instants < min(len(f0) * 160, len(clean)) - 160)
+            voiced = f0[np.clip(np.round(instants / 160).astype(int), 0, len(f0) - 1)] > 0
+            use = inside & voiced
+            grid = np.clip(np.round(instants / render.GRID).astype(int), 0, None)
+
+            def level(x):
+                values = render.level_db(np.asarray(x))
+                return values[np.clip(grid, 0, len(values) - 1)][use]
+
+            truth = level(clean * scale)
+            head.append(np.abs(said[use] - truth))
+            plain.append(np.abs(level(noisy) - truth))
+        yield condition, np.concatenate(head).mean(), np.concatenate(plain).mean()
+
+
 def main():
     front, model = load(sys.argv[1])
     every = []
@@ -68,6 +106,10 @@ def main():
                 every += d
                 print(f"{a:6.0f} → {b:6.0f} Hz: {1e3 * np.mean(d):5.1f} ms (at most {1e3 * np.max(d):.1f})")
     print(f"median {1e3 * np.median(every):.1f} ms, mean {1e3 * np.mean(every):.1f} ms")
+    clips = sorted((pathlib.Path(__file__).parent / "../peers/work/heldout").glob("*.wav"))
+    if clips:
+        for condition, head, plain in loudness(front, model, clips):
+            print(f"loudness, {condition}: {head:.2f} dB off in the mean; the sound's own level {plain:.2f}")
 
 
 if __name__ == "__main__":

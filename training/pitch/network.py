@@ -65,8 +65,9 @@ def decode(logits, lowest=0, highest=features.PITCH_BINS):
     p[..., :lowest] = 0
     p[..., highest:] = 0
     peak = p.argmax(-1, keepdim=True)
-    near = (peak + torch.arange(-4, 5)).clamp(0, features.PITCH_BINS - 1)
-    inside = ((peak + torch.arange(-4, 5)) == near).float()
+    around = peak + torch.arange(-4, 5, device=peak.device)
+    near = around.clamp(0, features.PITCH_BINS - 1)
+    inside = (around == near).float()
     w = p.gather(-1, near) * inside
     bins = (w * near).sum(-1) / (w.sum(-1) + 1e-12)
     return features.LOWEST * 2 ** (bins / features.BINS_PER_OCTAVE)

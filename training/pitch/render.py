@@ -7,19 +7,23 @@ espeak-ng, re-synthesised by WORLD with an f0 of our choosing), and unpitched so
 so rendering resumes where it was interrupted and can be divided among workers. Each clip is an .npz with
 
     audio  int16 [160000]   the sound, with room, equaliser, band limit or distortion applied to about half of the clips
-    f0     float32 [4000]   Hz at every 2.5 ms, 0 where unvoiced
+    f0     float32 [4000]   Hz at every 2.5 ms, 0 where unvoiced, −1 where nobody knows
     level  float32 [4000]   dB of the dry sound's mean square over 20 ms centred on the same instants
     onset  float32 [...]    seconds at which notes begin (empty where there is no such thing)
     kind   str
 
---kind makes clips of one kind alone, numbered from --first on; `drums` is there only so: kits with their toms, which the fourth
-kind leaves out.
+--kind makes clips of one kind alone, numbered from --first on. Three are there only so: `drums`, kits with their toms, which the
+fourth kind leaves out; `readers`, people's recorded speech (RECORDINGS, by default the prompts of Debian's
+asterisk-core-sounds-*-g722), re-synthesised as the other voices are; `recorded`, the same recordings as they are, labelled where
+trackers of three kinds agree (WORLD's Harvest, swift-f0, CREPE tiny).
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 
 import mido
@@ -32,6 +36,7 @@ RATE = 16000
 SECONDS = 10
 GRID = 40  # samples between values of f0: 2.5 ms
 LOWEST, HIGHEST = 27.5, 2100.0
+RECORDINGS = pathlib.Path(os.environ.get("RECORDINGS", "/usr/share/asterisk/sounds"))
 SOUNDFONT = os.environ.get("SOUNDFONT", "/usr/share/sounds/sf2/FluidR3_GM.sf2")
 
 # General MIDI programs (from 0) that sound one pitch a key, with their usual ranges.
@@ -250,10 +255,77 @@ def speak(rng, folder, whisper=False):
     return np.pad(audio, (0, RATE * SECONDS - len(audio))) * 0.7
 
 
+@functools.cache
+def prompts():
+    """The recorded prompts by speaker: folder name → paths, those that are no speech left out."""
+    speakers = {}
+    for path in sorted(RECORDINGS.rglob("*.g722")):
+        speaker = path.relative_to(RECORDINGS).parts[0]
+        if not path.parent.is_symlink() and not (RECORDINGS / speaker).is_symlink() and path.parent.name != "silence" \
+                and not {"beep", "beeperr", "ascending-2tone", "descending-2tone", "confbridge-join", "confbridge-leave"} & {path.stem}:
+            speakers.setdefault(speaker, []).append(path)
+    if not speakers:
+        raise SystemExit(f"{RECORDINGS} holds no recordings (.g722): install asterisk-core-sounds-en-g722 and the like")
+    return speakers
+
+
+def recite(rng):
+    """Speech of 10 s at 16 kHz: prompts of one speaker, one after the other."""
+    paths = prompts()[str(rng.choice(list(prompts())))]
+    audio = np.zeros(int(rng.uniform(0, 0.3) * RATE))
+    while len(audio) < RATE * SECONDS:
+        # G.722's 64 kbit/s mode, headerless.
+        raw = subprocess.run(["ffmpeg", "-v", "error", "-f", "g722", "-i", str(paths[int(rng.integers(len(paths)))]),
+                              "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-"], check=True, capture_output=True).stdout
+        audio = np.concatenate([audio, np.frombuffer(raw, "<i2") / 32768, np.zeros(int(rng.uniform(0.02, 0.3) * RATE))])
+    return audio[: RATE * SECONDS]
+
+
 def voice(rng):
     """Speech or singing: espeak-ng's spectra and aperiodicity, our f0."""
     with tempfile.TemporaryDirectory() as folder:
-        audio = speak(rng, folder)
+        return resing(rng, speak(rng, folder))
+
+
+def readers(rng):
+    """As voice, with the spectra and aperiodicity of people."""
+    return resing(rng, recite(rng))
+
+
+def recorded(rng):
+    """People's speech as it is; known is what trackers of three kinds agree about, to 40 cents, or that there is nothing."""
+    audio = recite(rng)
+    times = grid_times()
+    curves = []
+    for name in ("swift-f0", "crepe-tiny"):
+        at, f0, confidence = tracker(name)(audio.astype(np.float32))
+        nearest = np.clip(np.searchsorted(at, times - np.median(np.diff(at)) / 2), 0, len(at) - 1)
+        # Near a half nobody is sure.
+        curves.append(np.where(confidence > 0.6, f0, np.where(confidence < 0.4, 0, -1))[nearest])
+    f0, t = pyworld.harvest(audio, RATE, f0_floor=50, f0_ceil=900, frame_period=2.5)
+    curves.append(f0[: len(times)])
+    curves = np.stack(curves)
+    middle = np.median(curves, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        agreed = (curves > 0).all(axis=0) & (np.abs(np.log2(curves / middle)).max(axis=0) * 1200 < 40)
+        refined = pyworld.stonemask(audio, np.where(agreed, middle, 0), times, RATE)
+        agreed &= np.abs(np.log2(refined / middle)) * 1200 < 40
+    # Harvest hears a pitch nearly everywhere: whether there is none is DIO's to say.
+    dio, _ = pyworld.dio(audio, RATE, f0_floor=50, f0_ceil=900, frame_period=2.5)
+    silent = (curves[:2] == 0).all(axis=0) & (dio[: len(times)] == 0)
+    return audio, np.where(agreed, refined, np.where(silent, 0, -1)), []
+
+
+@functools.cache
+def tracker(name):
+    sys.path.insert(0, str(pathlib.Path(__file__).parent / "../peers"))
+    import trackers
+
+    return trackers.find(name)[0]()
+
+
+def resing(rng, audio):
+    """Speech with its spectra (or of another vocal tract) and aperiodicity, and an f0 of ours."""
     f0, t = pyworld.dio(audio, RATE, f0_floor=50, f0_ceil=600)
     f0 = pyworld.stonemask(audio, f0, t, RATE)
     spectrum = pyworld.cheaptrick(audio, f0, t, RATE)
@@ -386,7 +458,7 @@ def channel(rng, audio):
 
 
 KINDS = [("sampled", sampled, 0.42), ("tones", tones, 0.22), ("voice", voice, 0.22), ("unpitched", unpitched, 0.14)]
-MORE = {"drums": drums} | {name: function for name, function, _ in KINDS}
+MORE = {"drums": drums, "readers": readers, "recorded": recorded} | {name: function for name, function, _ in KINDS}
 
 
 def make(seed, kind=None):
@@ -396,7 +468,7 @@ def make(seed, kind=None):
     else:
         name, function, _ = KINDS[rng.choice(len(KINDS), p=[k[2] for k in KINDS])]
     audio, f0, onsets = function(rng)
-    f0 = np.where((f0 >= LOWEST * 0.98) & (f0 <= HIGHEST * 1.02), f0, 0)
+    f0 = np.where((f0 < 0) | ((f0 >= LOWEST * 0.98) & (f0 <= HIGHEST * 1.02)), f0, 0)
     level = level_db(audio)
     audio = channel(rng, audio)
     peak = np.abs(audio).max()

@@ -5,11 +5,8 @@
 Seeded, checkpointed (RUN/last.pt each 50 steps) and resumable: the same command goes on where it was interrupted.
 """
 
-import argparse
-import json
-import os
 import pathlib
-import time
+import sys
 
 import numpy as np
 import torch
@@ -18,6 +15,9 @@ import decoding
 import frontend
 import metric
 import network
+
+sys.path.append(str(pathlib.Path(__file__).parent / ".."))
+import loop  # noqa: E402
 
 FRAMES = 104  # of a training excerpt, after WARM frames that only fill the past
 WARM = 24
@@ -98,12 +98,14 @@ def batch(data, indices, step):
 
 
 def losses(model, levels, labels):
+    device = next(model.parameters()).device
+    levels, labels = levels.to(device), [label.to(device) for label in labels]
     x, mean = frontend.features(levels)
     heads = model(x.contiguous(memory_format=torch.channels_last), mean)[:, :, WARM:]
     onset, note, contour, level = (v[:, WARM:] for v in labels)
     bce = torch.nn.functional.binary_cross_entropy_with_logits
     frames = onset.shape[0] * onset.shape[1]
-    a = bce(heads[:, 0], onset, reduction="sum", pos_weight=torch.tensor(2.0)) / frames
+    a = bce(heads[:, 0], onset, reduction="sum", pos_weight=torch.tensor(2.0, device=device)) / frames
     b = bce(heads[:, 1], note, reduction="sum") / frames
     c = bce(heads[:, 3:].permute(0, 2, 3, 1).flatten(2), contour, reduction="sum") / frames
     known = ~level.isnan()
@@ -114,12 +116,13 @@ def losses(model, levels, labels):
 def estimate(model, levels):
     """Onset and note probabilities, levels in dB, contour probabilities of whole pieces: levels dB [T, 3, BINS]."""
     model.eval()
+    device = next(model.parameters()).device
     out = []
     with torch.no_grad():
         for start in range(0, len(levels), 1000):
             warm = min(start, 64)
-            x, mean = frontend.features(torch.as_tensor(levels[start - warm: start + 1000])[None])
-            out.append(model(x.contiguous(memory_format=torch.channels_last), mean)[0, :, warm:])
+            x, mean = frontend.features(torch.as_tensor(levels[start - warm: start + 1000])[None].to(device))
+            out.append(model(x.contiguous(memory_format=torch.channels_last), mean)[0, :, warm:].cpu())
     model.train()
     heads = torch.cat(out, 1)
     return (torch.sigmoid(heads[0]).numpy(), torch.sigmoid(heads[1]).numpy(), 20 * heads[2].numpy(),
@@ -137,68 +140,13 @@ def validate(model, data, count=HELD_BACK, settings=decoding.Settings()):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--run", type=pathlib.Path, required=True)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--minutes", type=float, help="end, with the rate run down, after so long at the latest")
-    parser.add_argument("--rate", type=float, default=4e-3)
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    options = loop.arguments(__doc__, steps=6000, threads=1).parse_args()
     torch.manual_seed(1)
-    arguments.run.mkdir(parents=True, exist_ok=True)
-    data = Data(arguments.data)
+    data = Data(options.data)
+    print(f"{len(data)} clips")
     training = np.arange(HELD_BACK, len(data))
-    model = network.Network().to(memory_format=torch.channels_last)
-    average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    step, progress, last = 0, 0.0, arguments.run / "last.pt"
-    if last.exists():
-        saved = torch.load(last)
-        model.load_state_dict(saved["model"])
-        average.load_state_dict(saved["average"])
-        optimiser.load_state_dict(saved["optimiser"])
-        step, progress = saved["step"], saved["progress"]
-    print(f"{len(data)} clips, {sum(p.numel() for p in model.parameters())} parameters, step {step}", flush=True)
-    recent, began = [], time.time()
-    log = open(arguments.run / "log.jsonl", "a")
-
-    def save():
-        partial = last.with_suffix(".partial")
-        torch.save(dict(model=model.state_dict(), average=average.state_dict(), optimiser=optimiser.state_dict(),
-                        step=step, progress=progress), partial)
-        os.replace(partial, last)
-
-    start, clock = progress, time.time()
-    while progress < 1:
-        rate = float(arguments.rate * min(1, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * progress)) + 2e-5)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        onset, note, contour, level = losses(model, *batch(data, training, step))
-        loss = 2 * onset + 0.5 * note + 0.2 * contour + 0.3 * level
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
-        optimiser.step()
-        average.update_parameters(model)
-        recent.append([v.item() for v in (onset, note, contour, level)])
-        step += 1
-        progress += 1 / arguments.steps
-        if arguments.minutes:
-            progress = max(progress, start + (1 - start) * (time.time() - clock) / 60 / arguments.minutes)
-        if step % 50 == 0:
-            save()
-            line = dict(step=step, seconds=round(time.time() - began), rate=round(rate, 6), progress=round(progress, 3),
-                        losses=[round(v, 4) for v in np.mean(recent, axis=0)])
-            if step % 500 == 0:
-                line["held"] = {k: round(v, 4) for k, v in validate(average.module, data).items()}
-            recent = []
-            print(json.dumps(line), flush=True)
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-    save()
+    loop.run(options, network.Network(), losses=lambda model, step: losses(model, *batch(data, training, step)),
+             weights=(2, 0.5, 0.2, 0.3), validate=lambda model: validate(model, data), every=500)
 
 
 if __name__ == "__main__":
