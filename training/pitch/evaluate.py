@@ -20,9 +20,9 @@ def load(path):
     """(features.Features, network.Network) with the averaged weights of a checkpoint."""
     saved = torch.load(path, map_location="cpu")
     front = features.Features(features.SETTINGS[saved["setting"]])
-    model = network.Network()
-    model.load_state_dict({k.removeprefix("module."): v for k, v in saved["average"].items()
-                           if k.startswith("module.")})
+    weights = {k.removeprefix("module."): v for k, v in saved["average"].items() if k.startswith("module.")}
+    model = network.Network(weights["blocks.0.widen.weight"].shape[0])
+    model.load_state_dict(weights)
     return front.eval(), model.to(memory_format=torch.channels_last).eval()
 
 

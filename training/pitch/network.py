@@ -6,7 +6,7 @@ from torch import nn
 import features
 
 WIDTH = 32
-EXPANSION = 48
+EXPANSION = 48  # channels between a block's pointwise layers
 DILATIONS = (1, 3, 6)
 STATE = 32
 STRIDE = 3  # pitch bins that share a position
@@ -16,13 +16,13 @@ POSITIONS = features.PITCH_BINS // STRIDE
 class Block(nn.Module):
     """A residual block: depthwise convolution (3 frames, causal, by 7 positions), then two pointwise ones."""
 
-    def __init__(self, dilation):
+    def __init__(self, dilation, expansion):
         super().__init__()
         self.past = 2 * dilation
         self.depthwise = nn.Conv2d(WIDTH, WIDTH, (3, 7), padding=(0, 3), dilation=(dilation, 1), groups=WIDTH, bias=False)
         self.norm = nn.BatchNorm2d(WIDTH)
-        self.widen = nn.Conv2d(WIDTH, EXPANSION, 1)
-        self.narrow = nn.Conv2d(EXPANSION, WIDTH, 1)
+        self.widen = nn.Conv2d(WIDTH, expansion, 1)
+        self.narrow = nn.Conv2d(expansion, WIDTH, 1)
 
     def forward(self, x):
         y = self.depthwise(nn.functional.pad(x, (0, 0, self.past, 0)))
@@ -30,11 +30,11 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    def __init__(self):
+    def __init__(self, expansion=EXPANSION):
         super().__init__()
         self.stem = nn.Conv2d(features.CHANNELS, WIDTH, (1, 5), stride=(1, STRIDE), padding=(0, 1), bias=False)
         self.stem_norm = nn.BatchNorm2d(WIDTH)
-        self.blocks = nn.ModuleList(Block(d) for d in DILATIONS)
+        self.blocks = nn.ModuleList(Block(d, expansion) for d in DILATIONS)
         self.pitch = nn.Conv2d(WIDTH, STRIDE, (1, 3), padding=(0, 1))
         self.salience = nn.Conv2d(WIDTH, 8, 1)
         self.recurrent = nn.GRU(2 * 8 + 3, STATE, batch_first=True)

@@ -205,6 +205,7 @@ def validate(model, front, data, indices, setting):
 def main():
     parser = loop.arguments(__doc__, steps=12000, threads=2)
     parser.add_argument("--setting", choices=features.SETTINGS, default="standard")
+    parser.add_argument("--expansion", type=int, default=network.EXPANSION, help="channels between a block's pointwise layers")
     options = parser.parse_args()
     torch.manual_seed(1)
     setting = features.SETTINGS[options.setting]
@@ -212,7 +213,7 @@ def main():
     print(f"{len(data)} clips")
     training, held = np.arange(HELD_BACK, len(data)), np.arange(HELD_BACK)
     front = features.Features(setting).to(options.device)
-    loop.run(options, network.Network(),
+    loop.run(options, network.Network(options.expansion),
              losses=lambda model, step: losses(model, front, batch(data, training, step, setting))[:5],
              weights=(1, 1, 0.3, 0.3, 0.3),
              validate=lambda model: validate(model, front, data, held, setting), every=200, setting=setting.name)
