@@ -106,8 +106,9 @@ public final class JackHost {
         timebase = .allocate(capacity: 1)
         timebase.initialize(to: ch_timebase())
         ch_memory_give_back()
-        // States and work may take longer than a period may last, and nobody hears it.
+        // Loading, states and work may take longer than a period may last, and nobody hears it.
         world.callLimit = 5 * options.hangLimit
+        if options.hangLimit > 0 { world.probe?.timeLimit = world.callLimit }
         // A plugin that is not there is told of whether or not a server is.
         if options.found == nil { for setup in patch.plugins { _ = try world.plugin(setup.uri) } }
         for fault in options.faults where fault.place == .load { world.refused[fault.uri] = fault.text }

@@ -404,7 +404,8 @@ import Testing
 
     @Test func freewheelingIsTold() throws {
         let server = try JackServer()
-        let probe = try ProbePlugin()
+        let work = "<http://lv2plug.in/ns/ext/worker#"
+        let probe = try ProbePlugin(extra: "lv2:optionalFeature \(work)schedule> ; lv2:extensionData \(work)interface> ;")
         setenv("LV2_PATH", "\(probe.scratch.file("lv2")):/usr/lib/lv2:/usr/local/lib/lv2", 1)
         defer { unsetenv("LV2_PATH") }
         let host = server.host(ProbePlugin.uri, "--monitor")
@@ -413,8 +414,12 @@ import Testing
         // They wait for ever when they have done it.
         _ = server.run("timeout", "1", "jack_freewheel", "y")
         #expect(eventually { told == ["0", "1"] }, "\(host.output.prefix(2000))")
+        // A worker's work is done at once then, and on its thread otherwise.
+        var works: [Character] { host.output.split(separator: "\n").filter { $0.hasPrefix("worked_at_once = ") }.compactMap(\.last) }
+        #expect(eventually { works.first == "0" && works.last == "1" }, "\(works)")
         _ = server.run("timeout", "1", "jack_freewheel", "n")
         #expect(eventually { told == ["0", "1", "0"] }, "\(host.output.prefix(2000))")
+        #expect(eventually { works.last == "0" }, "\(works)")
         host.signal(SIGINT)
         #expect(host.finish().status == 0)
     }

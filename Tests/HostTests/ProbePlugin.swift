@@ -33,6 +33,7 @@ struct ProbePlugin {
     static let controls = [
         "sample_rate", "minimum_block", "maximum_block", "nominal_block", "sequence_size", "features", "longest_block",
         "last_free_wheeling", "last_enabled", "last_tempo", "positions", "optional_cv", "atom_capacity", "runs", "options_told",
+        "worked_at_once",
     ]
 
     private static func turtle(_ extra: String) -> String {
@@ -86,12 +87,13 @@ struct ProbePlugin {
         #include <lv2/parameters/parameters.h>
         #include <lv2/time/time.h>
         #include <lv2/urid/urid.h>
+        #include <lv2/worker/worker.h>
         #include <math.h>
         #include <stdlib.h>
         #include <string.h>
         #include <time.h>
 
-        enum { CONTROLS = 15, DELAY = 4096 };
+        enum { CONTROLS = 16, DELAY = 4096 };
         typedef struct {
             void* ports[10 + CONTROLS];
             float told[CONTROLS];
@@ -100,6 +102,8 @@ struct ProbePlugin {
             LV2_URID position;
             LV2_URID_Map* map;
             LV2_Log_Log* log;
+            const LV2_Worker_Schedule* schedule;
+            volatile int works;
         } Probe;
 
         static LV2_Handle instantiate(
@@ -109,6 +113,7 @@ struct ProbePlugin {
             const LV2_Options_Option* options = NULL;
             for (int i = 0; features[i]; ++i) {
                 if (!strcmp(features[i]->URI, LV2_LOG__log)) probe->log = features[i]->data;
+                if (!strcmp(features[i]->URI, LV2_WORKER__schedule)) probe->schedule = features[i]->data;
                 if (!strcmp(features[i]->URI, LV2_URID__map)) map = features[i]->data;
                 if (!strcmp(features[i]->URI, LV2_OPTIONS__options)) options = features[i]->data;
                 if (!strcmp(features[i]->URI, LV2_BUF_SIZE__boundedBlockLength)) probe->told[5] += 1;
@@ -175,6 +180,12 @@ struct ProbePlugin {
             probe->told[11] = probe->ports[7] != NULL;
             probe->told[12] = (float)((const LV2_Atom*)probe->ports[3])->size;
             probe->told[13] += 1;
+            // Whether work that takes its time is done when it has been asked for.
+            if (probe->schedule && frames > 0) {
+                const int before = probe->works;
+                probe->schedule->schedule_work(probe->schedule->handle, 1, "");
+                probe->told[15] = probe->works != before;
+            }
             ((LV2_Atom_Sequence*)probe->ports[3])->atom.size = 8;
             ((LV2_Atom_Sequence*)probe->ports[3])->atom.type = ((const LV2_Atom*)control)->type;
         #ifdef MISBEHAVE
@@ -196,8 +207,17 @@ struct ProbePlugin {
             }
             return LV2_OPTIONS_SUCCESS;
         }
+        static LV2_Worker_Status work(
+            LV2_Handle handle, LV2_Worker_Respond_Function respond, LV2_Worker_Respond_Handle to, uint32_t size, const void* data) {
+            nanosleep(&(struct timespec){0, 2000000}, NULL);
+            ((Probe*)handle)->works += 1;
+            return LV2_WORKER_SUCCESS;
+        }
+        static LV2_Worker_Status work_response(LV2_Handle handle, uint32_t size, const void* data) { return LV2_WORKER_SUCCESS; }
         static const void* extension(const char* uri) {
             static const LV2_Options_Interface options = {get_options, set_options};
+            static const LV2_Worker_Interface worker = {work, work_response, NULL};
+            if (!strcmp(uri, LV2_WORKER__interface)) return &worker;
             return strcmp(uri, LV2_OPTIONS__interface) ? NULL : &options;
         }
 

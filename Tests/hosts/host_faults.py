@@ -159,7 +159,7 @@ def short(text):
 # MARK: Plugins that do not load
 
 def loading():
-    host = Host("--autosave", "0")
+    host = Host("--autosave", "0", "--hang-limit", "1")
     host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in")
     for kind, words in [
         ("load", "crashes"), ("make", "crashes"), ("exit", "ends the program"), ("refuse", "refused to start"),
@@ -264,7 +264,7 @@ def misbehaving():
 
 def start_rich(name):
     """A host with something to lose."""
-    host = Host("--autosave", "0.5", "--hang-limit", "1", name=name)
+    host = Host("--autosave", "0.2", "--hang-limit", "1", name=name)
     host.do(f"add {BAD}amp 3", f"add {BAD}amp 5", "connect system:capture_1 effect_3:in", "connect effect_3:out effect_5:in",
             "connect effect_5:out system:playback_1", f"add {AMP} 7", "param_set 7 gain 2.5", "param_set 5 memory 11",
             "snapshot_save calm", "param_set 5 memory 22", "midi_map 5 memory 0 9 0 100")
@@ -317,7 +317,7 @@ def dying(fault, word, what, name, said=None):
 
 
 def dying_in_save():
-    host = Host("--autosave", "0.5", name="saving")
+    host = Host("--autosave", "0.2", name="saving")
     host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in", f"add {AMP} 1", "param_set 1 gain -3")
     wait_for_save("saving", "gain = -3")
     host.say("param_set 0 fault 10")
@@ -332,7 +332,7 @@ def dying_in_save():
 
 
 def hanging_in_save():
-    host = Host("--autosave", "0.5", "--hang-limit", "0.3", name="asking")
+    host = Host("--autosave", "0.2", "--hang-limit", "0.3", name="asking")
     host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in", f"add {AMP} 1", "param_set 0 memory 5")
     wait_for_save("asking", "memory = 5")
     host.do("param_set 0 fault 12", "param_set 1 gain -3")
@@ -356,7 +356,7 @@ def hanging_in_save():
 
 
 def hanging_in_work():
-    host = Host("--autosave", "0.5", "--hang-limit", "0.3", name="working")
+    host = Host("--autosave", "0.2", "--hang-limit", "0.3", name="working")
     host.do(f"add {BAD}amp 0", f"add {BAD}amp 1", "connect system:capture_1 effect_0:in", "connect system:capture_1 effect_1:in",
             "param_set 0 fault 13", "param_set 0 memory 7")
     check("a plugin that hangs in its worker: named", eventually(lambda: "effect_0 (Bad amp) does not come back from its work" in host.said()),
@@ -374,7 +374,7 @@ def hanging_in_work():
 
 
 def without_restart():
-    host = Host("--no-restart", "--autosave", "0.5", "--hang-limit", "1", name="ending")
+    host = Host("--no-restart", "--autosave", "0.2", "--hang-limit", "1", name="ending")
     host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in", "param_set 0 memory 5")
     wait_for_save("ending", "memory = 5")
     host.say("param_set 0 fault 2")
@@ -383,7 +383,7 @@ def without_restart():
     if status is None:
         host.kill()
     check("with --no-restart a hung host ends with status 70", status == 70, f"{status}: {short(host.said())}")
-    host = Host("--no-restart", "--autosave", "0.5", name="ending")
+    host = Host("--no-restart", "--autosave", "0.2", name="ending")
     check("the next start brings it back, bypassed",
           "the last time effect_0" in host.said() and "did not come back" in host.said() and host.list()[0]["bypassed"]
           and host.value(0, "memory") == 5, short(host.said()))
@@ -404,7 +404,7 @@ def without_restart():
 def killed():
     host = start_rich("killed")
     host.kill()
-    host = Host("--autosave", "0.5", name="killed")
+    host = Host("--autosave", "0.2", name="killed")
     check("killed: the next start says so", "it ended without warning: going on with what was kept" in host.said(), short(host.said()))
     check("killed: nothing is lost", eventually(lambda: is_all_there(host, "killed")), why(host, "killed"))
     check("killed: nobody is blamed", not host.list()[3]["bypassed"], str(host.list()))
@@ -414,7 +414,7 @@ def killed():
     host.do("param_set 7 gain 2.5")
     wait_for_save("killed", "gain = 2.5")
     host.kill()
-    host = Host("--autosave", "0.5", name="killed")
+    host = Host("--autosave", "0.2", name="killed")
     check("killed twice: nothing is lost", eventually(lambda: is_all_there(host, "killed")), why(host, "killed"))
     path = folder + "/kept.toml"
     host.do(f"patch_save {path}")
@@ -424,16 +424,16 @@ def killed():
     check("a patch saved from it has its files", text.count("\n") == 10000 and not os.path.islink(folder + "/kept.state/effect_5/memory.txt"),
           text[:40])
     # A patch that was changed after the crash
-    host = Host(path, "--autosave", "0.5")
+    host = Host(path, "--autosave", "0.2")
     host.do("param_set 1 memory 33")
     wait_for_save("kept", "memory = 33")
     host.kill()
     time.sleep(1.1)
     os.utime(path)
-    host = Host(path, "--autosave", "0.5")
+    host = Host(path, "--autosave", "0.2")
     check("a patch that is newer is taken as it is", host.value(1, "memory") == 22 and "has been changed since" in host.said(), short(host.said()))
     host.kill()
-    host = Host(path, "--restore", "--autosave", "0.5")
+    host = Host(path, "--restore", "--autosave", "0.2")
     check("unless --restore is said", host.value(1, "memory") == 33, short(host.said()))
     host.process.send_signal(signal.SIGTERM)
     ended(host.process)
@@ -443,7 +443,7 @@ def killed():
 def killed_while_saving():
     path = folder + "/often.toml"
     torn, saves = [], 0
-    for _ in range(6):
+    for _ in range(4):
         host = Host("--autosave", "0", "--no-restore", name="often")
         host.do(f"add {BAD}amp 0", f"add {BAD}amp 1", "param_set 0 memory 1", "param_set 1 memory 1")
         host.do(f"patch_save {path}")
@@ -465,7 +465,7 @@ def killed_while_saving():
         if len(wanted) != 2 or wanted[0] != wanted[1] or outputs != wanted:
             torn.append((wanted, outputs))
     check("killed while a patch is saved: the file and its states are one whole, old or new", not torn, str(torn)[:300])
-    note(f"killed while saving: 6 times, up to the save of {saves:.0f}")
+    note(f"killed while saving: 4 times, up to the save of {saves:.0f}")
 
 
 def full_disk():
@@ -512,7 +512,7 @@ def full_disk():
     if small_disk:
         # The running state
         os.makedirs(place + "/state", exist_ok=True)
-        host = Host("--autosave", "0.5", name="kept", environment={"XDG_STATE_HOME": place + "/state"})
+        host = Host("--autosave", "0.2", name="kept", environment={"XDG_STATE_HOME": place + "/state"})
         host.do(f"add {BAD}amp 0", "connect system:capture_1 effect_0:in")
         check("a state that cannot be kept is said so once",
               eventually(lambda: "what plays cannot be kept for the case of a crash" in host.said() or "nothing will be kept" in host.said()),
@@ -641,11 +641,11 @@ def harm():
 def quiet_autosave():
     """What the audio notices of being kept."""
     for _ in range(4):
-        host = Host("--autosave", "0.5", "--json", name="quiet")
+        host = Host("--autosave", "0.2", "--json", name="quiet")
         for number in range(8):
             host.do(f"add {BAD}amp {number}", f"connect system:capture_1 effect_{number}:in")
         time.sleep(1)
-        longest, end = 0, time.time() + 6
+        longest, end = 0, time.time() + 4
         while time.time() < end:
             asked = time.time()
             host.do(f"param_set {int(asked) % 8} memory {int(asked * 10) % 1000}")

@@ -146,14 +146,14 @@ public final class Autosave: @unchecked Sendable {
     /// What plays now needs no keeping: it is what the patch says.
     func begin(_ session: HostSession) { kept = describe(session) }
 
-    /// Looks whether something has changed, once a second, and keeps it when it is time. On each turn of the set-up thread.
+    /// Looks whether something has changed, once a second or more often, and keeps it when it is time. On each turn of the set-up thread.
     func turn(_ session: HostSession) {
         let now = ch_now()
         if let failure = state.withLock({ failure }), failure != lastFailure {
             onNotice?("what plays cannot be kept for the case of a crash: \(failure)")
             lastFailure = failure
         }
-        guard delay > 0, now &- lastLook >= 1_000_000_000 else { return }
+        guard delay > 0, now &- lastLook >= UInt64(min(1, delay) * 1e9) else { return }
         lastLook = now
         if dirtySince == nil && describe(session) != kept { dirtySince = now }
         func isOver(_ time: UInt64?, _ seconds: Double) -> Bool { time.map { Double(now &- $0) >= seconds * 1e9 } ?? false }
