@@ -437,7 +437,8 @@ def judge(soak, report, said):
     check("no period too long but where the machine stood still", 0 <= overruns <= stalls, f"{overruns}, and {stalls} stalls")
     check("nothing that is no number was heard", soak.heard.get("broken") == 0 and report.get("brokenSamples") == 0,
           f"{soak.heard.get('broken')}, {report.get('brokenSamples')}")
-    check("nothing louder than +40 dBFS was heard", soak.heard.get("loudest", 999) < 100, f"{soak.heard.get('loudest')}")
+    # Each plugin is muted beyond that; what hears several outputs at once hears their sum.
+    check("nothing louder than four times +40 dBFS was heard", soak.heard.get("loudest", 999) < 400, f"{soak.heard.get('loudest')}")
     check("something was heard all the time", soak.heard.get("longest", 1e9) < 60, f"silence of {soak.heard.get('longest')} s")
     check("no event was lost", report.get("lostEvents") == 0, report.get("lostEvents"))
     check("every command was answered as it should", not soak.surprises, "; ".join(dict.fromkeys(soak.surprises)))
