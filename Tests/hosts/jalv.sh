@@ -3,7 +3,8 @@
 # MIDI at once, and control values, presets and the model file get from one host to another.
 #
 # How notes can be compared exactly: the plugin estimates pitch on a grid of hops that begins when it is activated. Where in it a
-# live recording began is read off its note-ons, and render is given the recording with that many samples of silence before it.
+# live recording began is read off its note-ons, and render is given the recording with that many samples of silence before it, and four
+# seconds more: the network remembers some two seconds, in which the plugin in jalv has heard silence.
 . "$(dirname "$0")/common.sh"
 with_weights || finish
 with_synth_weights || finish
@@ -24,7 +25,7 @@ reference() {
     shift 4
     residue=$(python3 "$hosts/notes.py" --grid "$notes" $rate $hop) || { echo "$residue"; return 1; }
     silence=$(awk -v ms="$delay" -v rate=$rate -v hop=$hop -v residue="$residue" -v tape="$tape" \
-        'BEGIN { frames = int(ms * rate / 1000 + 0.5) + tape - residue; print ((frames % hop) + hop) % hop }')
+        'BEGIN { frames = int(ms * rate / 1000 + 0.5) + tape - residue; print ((frames % hop) + hop) % hop + 400 * hop }')
     "$tests/pad" "$recording" "$scratch/moved.wav" "$silence" &&
         "$program" render urn:continuo:pitch --input "$scratch/moved.wav" --record-midi "$out" "$@" >"$scratch/render" 2>&1
 }
