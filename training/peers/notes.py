@@ -5,8 +5,8 @@
 The plugin runs in `continuo render` with blocks of 64 frames: its MIDI comes when it would on a stage. *Delay*: from the key's stroke
 in the score to the MIDI note-on, over the notes that are found. *F1* (mir_eval; onset within 50 ms, pitch within 50 cents): of the
 MIDI with the median delay taken off, which is what a listener's ear does, and with nothing taken off. Melodies: Tests/vectors/melodies
-(FluidR3, the soundfont of the training, other lines), and the twelve held-out instruments of heldout.py, plainly rendered. The note
-tracker's settings were found with other melodies (--tuning, MuseScore General).
+(FluidR3, the soundfont of the training, other lines), and the twelve held-out instruments of heldout.py, plainly rendered. --tuning
+renders other melodies, of another soundfont (MuseScore General, say), for finding the note tracker's settings.
 
 A note on a recording counts as spurious if neither swift-f0 nor CREPE full hears its pitch (within a semitone, confidence of one half)
 in a third of its time. --plots draws each recording with its notes, to be judged by eye: that is the last word.
