@@ -306,10 +306,13 @@ class Soak:
                 self.plugins[fresh] = {}
                 graph = self.json_of("graph")
                 plugin = next(plugin for plugin in graph["plugins"] if plugin["instance"] == fresh)
+                # Left and right apart: both at one port, each just within what is muted, would be beyond it together.
+                outputs = 0
                 for port in plugin.get("ports", []):
                     there = f"effect_{fresh}:{port['symbol']}"
                     ours = "midi_in" if port["kind"] == "midi" else "in_1"
-                    self.ask(f"connect {ours} {there}" if port["input"] else f"connect {there} out_1", (-205,))
+                    outputs += not port["input"]
+                    self.ask(f"connect {ours} {there}" if port["input"] else f"connect {there} out_{2 - outputs % 2}", (-205,))
         elif what < 0.86:
             self.ask(f"patch_save {self.scratch}/saved.toml")
         elif what < 0.89:
@@ -437,8 +440,7 @@ def judge(soak, report, said):
     check("no period too long but where the machine stood still", 0 <= overruns <= stalls, f"{overruns}, and {stalls} stalls")
     check("nothing that is no number was heard", soak.heard.get("broken") == 0 and report.get("brokenSamples") == 0,
           f"{soak.heard.get('broken')}, {report.get('brokenSamples')}")
-    # Each plugin is muted beyond that; what hears several outputs at once hears their sum.
-    check("nothing louder than four times +40 dBFS was heard", soak.heard.get("loudest", 999) < 400, f"{soak.heard.get('loudest')}")
+    check("nothing louder than +40 dBFS was heard", soak.heard.get("loudest", 999) < 100, f"{soak.heard.get('loudest')}")
     check("something was heard all the time", soak.heard.get("longest", 1e9) < 60, f"silence of {soak.heard.get('longest')} s")
     check("no event was lost", report.get("lostEvents") == 0, report.get("lostEvents"))
     check("every command was answered as it should", not soak.surprises, "; ".join(dict.fromkeys(soak.surprises)))
